@@ -31,7 +31,12 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn new(heads: Heads) -> Self {
-        Self { heads, len: 0, keys: Vec::new(), values: Vec::new() }
+        Self {
+            heads,
+            len: 0,
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
     /// Vectors of a position.
@@ -48,19 +53,36 @@ impl Cache {
                 pages.push(vec![f32x4::ZERO; PAGE * width].into_boxed_slice());
             }
             let page = &mut pages[self.len / PAGE][at..][..width];
-            page.iter_mut().zip(floats.as_chunks::<4>().0).for_each(|(v, floats)| *v = f32x4::new(*floats));
+            page.iter_mut()
+                .zip(floats.as_chunks::<4>().0)
+                .for_each(|(v, floats)| *v = f32x4::new(*floats));
         }
         self.len += 1;
     }
 
     /// Attention of `query` (all heads) over the first `positions`, into `out`. `scores` is scratch space.
-    pub(crate) fn attend(&self, query: &[f32], positions: usize, scores: &mut Vec<f32>, out: &mut [f32]) {
-        let Heads { queries, keys, size } = self.heads;
+    pub(crate) fn attend(
+        &self,
+        query: &[f32],
+        positions: usize,
+        scores: &mut Vec<f32>,
+        out: &mut [f32],
+    ) {
+        let Heads {
+            queries,
+            keys,
+            size,
+        } = self.heads;
         let scale = f32x4::splat(1.0 / (size as f32).sqrt());
         scores.resize(positions, 0.0);
         for head in 0..queries {
             let query = &query[head * size..][..size];
-            let query: Vec<f32x4> = query.as_chunks::<4>().0.iter().map(|v| f32x4::new(*v) * scale).collect();
+            let query: Vec<f32x4> = query
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|v| f32x4::new(*v) * scale)
+                .collect();
             let from = head / (queries / keys) * size / 4;
             for (scores, page) in scores.chunks_mut(PAGE).zip(&self.keys) {
                 for (score, key) in scores.iter_mut().zip(page.chunks_exact(self.width())) {
@@ -71,7 +93,11 @@ impl Cache {
             let out = &mut out[head * size..][..size];
             for (stripe, out) in out.chunks_exact_mut(STRIPE * 4).enumerate() {
                 let sums = self.weighted_sum(scores, from + stripe * STRIPE);
-                out.as_chunks_mut::<4>().0.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum.to_array());
+                out.as_chunks_mut::<4>()
+                    .0
+                    .iter_mut()
+                    .zip(sums)
+                    .for_each(|(out, sum)| *out = sum.to_array());
             }
         }
     }
@@ -83,7 +109,9 @@ impl Cache {
             for (weight, value) in weights.iter().zip(page.chunks_exact(self.width())) {
                 let weight = f32x4::splat(*weight);
                 if let Some(values) = value[from..].first_chunk::<STRIPE>() {
-                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * *value);
+                    sums.iter_mut()
+                        .zip(values)
+                        .for_each(|(sum, value)| *sum += weight * *value);
                 }
             }
         }
@@ -109,26 +137,39 @@ mod tests {
 
     #[test]
     fn attention_matches_its_definition_across_pages() {
-        let heads = Heads { queries: 4, keys: 2, size: 32 };
+        let heads = Heads {
+            queries: 4,
+            keys: 2,
+            size: 32,
+        };
         let wave = |i: usize, speed: f32| (i as f32 * speed).sin();
         let positions = PAGE * 2 + 5;
         let keys: Vec<f32> = (0..positions * 64).map(|i| wave(i, 0.7)).collect();
         let values: Vec<f32> = (0..positions * 64).map(|i| wave(i, 1.3)).collect();
         let query: Vec<f32> = (0..128).map(|i| wave(i, 2.1)).collect();
         let mut cache = Cache::new(heads);
-        keys.chunks(64).zip(values.chunks(64)).for_each(|(k, v)| cache.push(k, v));
+        keys.chunks(64)
+            .zip(values.chunks(64))
+            .for_each(|(k, v)| cache.push(k, v));
 
         let mut out = vec![0.0; 128];
         cache.attend(&query, positions - 1, &mut Vec::new(), &mut out);
         for head in 0..4 {
             let from = head / 2 * 32;
             let score = |p: usize| -> f32 {
-                (0..32).map(|i| query[head * 32 + i] * keys[p * 64 + from + i]).sum::<f32>() / 32.0_f32.sqrt()
+                (0..32)
+                    .map(|i| query[head * 32 + i] * keys[p * 64 + from + i])
+                    .sum::<f32>()
+                    / 32.0_f32.sqrt()
             };
             let weights: Vec<f32> = (0..positions - 1).map(|p| score(p).exp()).collect();
             let total: f32 = weights.iter().sum();
             for i in 0..32 {
-                let expected: f32 = weights.iter().zip(values.chunks(64)).map(|(w, v)| w * v[from + i]).sum();
+                let expected: f32 = weights
+                    .iter()
+                    .zip(values.chunks(64))
+                    .map(|(w, v)| w * v[from + i])
+                    .sum();
                 assert!((out[head * 32 + i] - expected / total).abs() < 1e-5);
             }
         }

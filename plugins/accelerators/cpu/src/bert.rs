@@ -41,11 +41,21 @@ impl SentenceEncoder {
     pub fn load(weights: &dyn Weights, tokenizer: &[u8], config: &[u8]) -> Result<Self, Error> {
         let config: Config = serde_json::from_slice(config).map_err(Error::invalid)?;
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(Error::invalid)?;
-        let truncation = TruncationParams { max_length: MOST_TOKENS, ..TruncationParams::default() };
-        tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(Error::invalid)?;
+        let truncation = TruncationParams {
+            max_length: MOST_TOKENS,
+            ..TruncationParams::default()
+        };
+        tokenizer
+            .with_padding(None)
+            .with_truncation(Some(truncation))
+            .map_err(Error::invalid)?;
         let tensors = VarBuilder::from_tensors(read_tensors(weights)?, DType::F32, &Device::Cpu);
         let model = BertModel::load(tensors, &config).map_err(Error::invalid)?;
-        Ok(Self { model, tokenizer, dimensions: config.hidden_size })
+        Ok(Self {
+            model,
+            tokenizer,
+            dimensions: config.hidden_size,
+        })
     }
 
     /// Length of a vector.
@@ -58,12 +68,21 @@ impl SentenceEncoder {
     /// # Errors
     /// Only by a bug.
     pub fn embed(&self, texts: &[String]) -> Result<Embeddings, Error> {
-        let mut embeddings = Embeddings { vectors: Vec::with_capacity(texts.len()), tokens: 0 };
+        let mut embeddings = Embeddings {
+            vectors: Vec::with_capacity(texts.len()),
+            tokens: 0,
+        };
         // One by one: padding to the longest would cost more than a batch gains on one thread.
         for text in texts {
-            let encoding = self.tokenizer.encode_fast(text.as_str(), true).map_err(Error::internal)?;
+            let encoding = self
+                .tokenizer
+                .encode_fast(text.as_str(), true)
+                .map_err(Error::internal)?;
             embeddings.tokens += encoding.len();
-            embeddings.vectors.push(self.embed_tokens(encoding.get_ids()).map_err(Error::internal)?);
+            embeddings.vectors.push(
+                self.embed_tokens(encoding.get_ids())
+                    .map_err(Error::internal)?,
+            );
         }
         Ok(embeddings)
     }
@@ -71,7 +90,11 @@ impl SentenceEncoder {
     fn embed_tokens(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
         let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
         let kinds = ids.zeros_like()?;
-        let mean = self.model.forward(&ids, &kinds, None)?.mean(1)?.squeeze(0)?;
+        let mean = self
+            .model
+            .forward(&ids, &kinds, None)?
+            .mean(1)?
+            .squeeze(0)?;
         let length = mean.sqr()?.sum_all()?.sqrt()?;
         mean.broadcast_div(&length)?.to_vec1()
     }
@@ -84,7 +107,9 @@ fn read_tensors(weights: &dyn Weights) -> Result<HashMap<String, Tensor>, Error>
     reader.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
     if length > MOST_HEADER {
-        return Err(Error::Invalid(format!("its header says that it has {length} bytes")));
+        return Err(Error::Invalid(format!(
+            "its header says that it has {length} bytes"
+        )));
     }
     let mut header = vec![0; usize::try_from(length).map_err(Error::invalid)?];
     reader.read_exact(&mut header)?;
@@ -94,16 +119,28 @@ fn read_tensors(weights: &dyn Weights) -> Result<HashMap<String, Tensor>, Error>
         // Others are counters that nobody needs here.
         if info.dtype == safetensors::Dtype::F32 {
             let tensor = read_tensor(&mut reader, weights.size(), 8 + length, info);
-            tensors.insert(name.clone(), tensor.map_err(|error| Error::Invalid(format!("tensor `{name}`: {error}")))?);
+            tensors.insert(
+                name.clone(),
+                tensor.map_err(|error| Error::Invalid(format!("tensor `{name}`: {error}")))?,
+            );
         }
     }
     Ok(tensors)
 }
 
-fn read_tensor(reader: &mut Reader<'_>, size: u64, data: u64, info: &TensorInfo) -> Result<Tensor, Error> {
+fn read_tensor(
+    reader: &mut Reader<'_>,
+    size: u64,
+    data: u64,
+    info: &TensorInfo,
+) -> Result<Tensor, Error> {
     let (start, end) = info.data_offsets;
-    let elements = info.shape.iter().try_fold(1_usize, |all, n| all.checked_mul(*n));
-    let fits = elements.and_then(|n| n.checked_mul(4)) == end.checked_sub(start) && data + end as u64 <= size;
+    let elements = info
+        .shape
+        .iter()
+        .try_fold(1_usize, |all, n| all.checked_mul(*n));
+    let fits = elements.and_then(|n| n.checked_mul(4)) == end.checked_sub(start)
+        && data + end as u64 <= size;
     let Some(elements) = elements.filter(|_| fits) else {
         return Err(Error::Invalid("its extent makes no sense".into()));
     };
@@ -111,6 +148,8 @@ fn read_tensor(reader: &mut Reader<'_>, size: u64, data: u64, info: &TensorInfo)
     let mut floats = vec![0.0_f32; elements];
     reader.read_exact(bytemuck::cast_slice_mut(&mut floats))?;
     // Does nothing on a little-endian machine.
-    floats.iter_mut().for_each(|float| *float = f32::from_bits(u32::from_le(float.to_bits())));
+    floats
+        .iter_mut()
+        .for_each(|float| *float = f32::from_bits(u32::from_le(float.to_bits())));
     Tensor::from_vec(floats, info.shape.as_slice(), &Device::Cpu).map_err(Error::internal)
 }

@@ -31,19 +31,33 @@ pub(crate) struct Template {
 impl Template {
     /// The template of a file, where it has one.
     pub(crate) fn read(gguf: &Gguf<'_>, tokenizer: &Tokenizer) -> Result<Option<Self>, Error> {
-        let Some(source) = gguf.find::<String>("tokenizer.chat_template")? else { return Ok(None) };
+        let Some(source) = gguf.find::<String>("tokenizer.chat_template")? else {
+            return Ok(None);
+        };
         let mut environment = Environment::new();
         // As transformers renders them, which is what authors of templates test with.
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
         environment.set_syntax(syntax.map_err(Error::internal)?);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        });
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |message: String| -> Result<String, minijinja::Error> {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+            },
+        );
         environment
             .add_template_owned(NAME, source)
-            .map_err(|error| Error::Invalid(format!("its chat template does not parse: {error}")))?;
-        let mut starts: Vec<char> = tokenizer.special_names().filter_map(|name| name.chars().next()).collect();
+            .map_err(|error| {
+                Error::Invalid(format!("its chat template does not parse: {error}"))
+            })?;
+        let mut starts: Vec<char> = tokenizer
+            .special_names()
+            .filter_map(|name| name.chars().next())
+            .collect();
         starts.sort_unstable();
         starts.dedup();
         Ok(Some(Self {
@@ -63,16 +77,26 @@ impl Template {
         if turns.is_empty() {
             return Err(Error::Request("a conversation needs a turn".into()));
         }
-        if let Some(turn) = turns.iter().find(|turn| !ROLES.contains(&turn.role.as_str())) {
-            return Err(Error::Request(format!("a turn's role is `{}`, not one of {ROLES:?}", turn.role)));
+        if let Some(turn) = turns
+            .iter()
+            .find(|turn| !ROLES.contains(&turn.role.as_str()))
+        {
+            return Err(Error::Request(format!(
+                "a turn's role is `{}`, not one of {ROLES:?}",
+                turn.role
+            )));
         }
         // Noncharacters first, then private use: text that uses all of them is not text.
         let mut candidates = ('\u{FDD0}'..='\u{FDEF}').chain('\u{E000}'..='\u{F8FF}');
         let mark = candidates.find(|mark| turns.iter().all(|turn| !turn.text.contains(*mark)));
-        let mark = mark.ok_or_else(|| Error::Request("the conversation uses all private characters".into()))?;
+        let mark = mark
+            .ok_or_else(|| Error::Request("the conversation uses all private characters".into()))?;
         let message = |turn: &Turn| context! { role => turn.role.as_str(), content => self.mark(&turn.text, mark) };
         let messages: Vec<Value> = turns.iter().map(message).collect();
-        let template = self.environment.get_template(NAME).map_err(Error::internal)?;
+        let template = self
+            .environment
+            .get_template(NAME)
+            .map_err(Error::internal)?;
         let text = template
             .render(context! {
                 messages,
@@ -82,7 +106,11 @@ impl Template {
                 bos_token => self.begin.as_str(),
                 eos_token => self.end.as_str(),
             })
-            .map_err(|error| Error::Request(format!("the model's chat template refuses this conversation: {error}")))?;
+            .map_err(|error| {
+                Error::Request(format!(
+                    "the model's chat template refuses this conversation: {error}"
+                ))
+            })?;
         Ok((text, mark))
     }
 

@@ -19,7 +19,9 @@ pub enum Error {
     #[error("{0}")]
     Request(String),
     /// The prompt leaves no room for an answer.
-    #[error("the prompt has {tokens} tokens or more, and the context holds {context} for prompt and answer together")]
+    #[error(
+        "the prompt has {tokens} tokens or more, and the context holds {context} for prompt and answer together"
+    )]
     PromptTooLong {
         /// Tokens of the prompt; a lower bound where it was too long to be worth counting.
         tokens: usize,

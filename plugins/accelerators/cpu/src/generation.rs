@@ -80,7 +80,12 @@ impl LanguageModel {
         let template = Template::read(&gguf, &tokenizer)?;
         let llama = Llama::read(&mut gguf)?;
         let context = llama.shape.context.min(most_context);
-        Ok(Self(Arc::new(Parts { llama, tokenizer, template, context })))
+        Ok(Self(Arc::new(Parts {
+            llama,
+            tokenizer,
+            template,
+            context,
+        })))
     }
 
     /// Most tokens of prompt and answer together.
@@ -109,10 +114,17 @@ impl LanguageModel {
             return Err(Error::Request("the prompt is empty".into()));
         }
         if tokens.len() >= self.0.context {
-            return Err(Error::PromptTooLong { tokens: tokens.len(), context: self.0.context });
+            return Err(Error::PromptTooLong {
+                tokens: tokens.len(),
+                context: self.0.context,
+            });
         }
         Ok(Generation {
-            usage: Usage { prompt_tokens: tokens.len(), output_tokens: 0, time: begun.elapsed() },
+            usage: Usage {
+                prompt_tokens: tokens.len(),
+                output_tokens: 0,
+                time: begun.elapsed(),
+            },
             most: sampling.max_tokens.map_or(usize::MAX, |most| most as usize),
             pass: Pass::new(&self.0.llama),
             model: Arc::clone(&self.0),
@@ -134,13 +146,18 @@ impl Parts {
             }
             Prompt::Chat(turns) => {
                 let Some(template) = &self.template else {
-                    return Err(Error::Request("the model has no chat template: send raw text".into()));
+                    return Err(Error::Request(
+                        "the model has no chat template: send raw text".into(),
+                    ));
                 };
                 self.check_length(turns.iter().map(|turn| turn.text.len()).sum())?;
                 let (text, mark) = template.render(turns)?;
                 self.tokenizer.encode_marked(&text, mark)
             }
-            Prompt::Tokens(tokens) => match tokens.iter().find(|token| **token as usize >= self.llama.vocabulary()) {
+            Prompt::Tokens(tokens) => match tokens
+                .iter()
+                .find(|token| **token as usize >= self.llama.vocabulary())
+            {
                 Some(token) => Err(Error::Request(format!("the model has no token {token}"))),
                 None => Ok(tokens.clone()),
             },
@@ -150,7 +167,10 @@ impl Parts {
     /// Refuses text that is too long whatever its tokens are: to find them takes time, in which others wait.
     fn check_length(&self, bytes: usize) -> Result<(), Error> {
         match self.tokenizer.fewest(bytes) {
-            tokens if tokens >= self.context => Err(Error::PromptTooLong { tokens, context: self.context }),
+            tokens if tokens >= self.context => Err(Error::PromptTooLong {
+                tokens,
+                context: self.context,
+            }),
             _ => Ok(()),
         }
     }

@@ -28,22 +28,30 @@ impl Shape {
     fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
         let architecture: String = gguf.get("general.architecture")?;
         if architecture != "llama" {
-            return Err(Error::Unsupported(format!("its architecture is `{architecture}`, not `llama`")));
+            return Err(Error::Unsupported(format!(
+                "its architecture is `{architecture}`, not `llama`"
+            )));
         }
         let scaling = gguf.find::<String>("llama.rope.scaling.type")?;
         if scaling.is_some_and(|kind| kind != "none") || gguf.has_tensor("rope_freqs.weight") {
-            return Err(Error::Unsupported("it scales its position embeddings".into()));
+            return Err(Error::Unsupported(
+                "it scales its position embeddings".into(),
+            ));
         }
         let width = gguf.get("llama.embedding_length")?;
         let queries = gguf.get("llama.attention.head_count")?;
-        let size = gguf.find("llama.rope.dimension_count")?.unwrap_or(width / usize::max(queries, 1));
+        let size = gguf
+            .find("llama.rope.dimension_count")?
+            .unwrap_or(width / usize::max(queries, 1));
         let shape = Self {
             layers: gguf.get("llama.block_count")?,
             width,
             feed_forward: gguf.get("llama.feed_forward_length")?,
             heads: Heads {
                 queries,
-                keys: gguf.find("llama.attention.head_count_kv")?.unwrap_or(queries),
+                keys: gguf
+                    .find("llama.attention.head_count_kv")?
+                    .unwrap_or(queries),
                 size,
             },
             vocabulary: gguf.get::<Vec<String>>("tokenizer.ggml.tokens")?.len(),
@@ -51,9 +59,23 @@ impl Shape {
             rope_base: gguf.find("llama.rope.freq_base")?.unwrap_or(10_000.0),
             context: gguf.get("llama.context_length")?,
         };
-        let Heads { queries, keys, size } = shape.heads;
-        let fits = keys > 0 && queries.is_multiple_of(keys) && size.is_multiple_of(32) && queries * size == width;
-        if fits { Ok(shape) } else { Err(Error::Unsupported(format!("its heads are {:?}", shape.heads))) }
+        let Heads {
+            queries,
+            keys,
+            size,
+        } = shape.heads;
+        let fits = keys > 0
+            && queries.is_multiple_of(keys)
+            && size.is_multiple_of(32)
+            && queries * size == width;
+        if fits {
+            Ok(shape)
+        } else {
+            Err(Error::Unsupported(format!(
+                "its heads are {:?}",
+                shape.heads
+            )))
+        }
     }
 }
 
@@ -72,7 +94,12 @@ struct Layer {
 impl Layer {
     fn read(gguf: &mut Gguf<'_>, index: usize, shape: &Shape) -> Result<Self, Error> {
         let name = |part: &str| format!("blk.{index}.{part}.weight");
-        let Shape { width, feed_forward, heads, .. } = *shape;
+        let Shape {
+            width,
+            feed_forward,
+            heads,
+            ..
+        } = *shape;
         let keys = heads.keys * heads.size;
         Ok(Self {
             attention_norm: gguf.vector(&name("attn_norm"), width)?,
@@ -102,14 +129,18 @@ pub(crate) struct Llama {
 impl Llama {
     pub(crate) fn read(gguf: &mut Gguf<'_>) -> Result<Self, Error> {
         let shape = Shape::read(gguf)?;
-        let Shape { width, vocabulary, .. } = shape;
+        let Shape {
+            width, vocabulary, ..
+        } = shape;
         let output = match gguf.has_tensor("output.weight") {
             true => Some(gguf.matrix("output.weight", vocabulary, width)?),
             false => None,
         };
         Ok(Self {
             embedding: gguf.matrix("token_embd.weight", vocabulary, width)?,
-            layers: (0..shape.layers).map(|i| Layer::read(gguf, i, &shape)).collect::<Result<_, _>>()?,
+            layers: (0..shape.layers)
+                .map(|i| Layer::read(gguf, i, &shape))
+                .collect::<Result<_, _>>()?,
             output_norm: gguf.vector("output_norm.weight", width)?,
             output,
             rope: Rope::new(shape.heads.size, shape.rope_base),
@@ -150,7 +181,9 @@ struct Scratch {
 impl Pass {
     pub(crate) fn new(model: &Llama) -> Self {
         Self {
-            caches: (0..model.shape.layers).map(|_| Cache::new(model.shape.heads)).collect(),
+            caches: (0..model.shape.layers)
+                .map(|_| Cache::new(model.shape.heads))
+                .collect(),
             done: 0,
             layer: None,
             tile: 0,
@@ -180,7 +213,9 @@ impl Pass {
         for (token, out) in tokens.iter().zip(self.hidden.chunks_exact_mut(width)) {
             model.embedding.row(*token as usize, out);
         }
-        self.angles = (self.done..self.done + tokens.len()).map(|at| model.rope.angles(at).collect()).collect();
+        self.angles = (self.done..self.done + tokens.len())
+            .map(|at| model.rope.angles(at).collect())
+            .collect();
     }
 
     /// Goes through one layer.
@@ -197,10 +232,26 @@ impl Pass {
     }
 
     fn attention(&mut self, model: &Llama, layer: &Layer, index: usize) {
-        let Self { hidden, scratch: s, caches, angles, done, .. } = self;
-        norm(hidden, &layer.attention_norm, model.shape.epsilon, &mut s.normed);
+        let Self {
+            hidden,
+            scratch: s,
+            caches,
+            angles,
+            done,
+            ..
+        } = self;
+        norm(
+            hidden,
+            &layer.attention_norm,
+            model.shape.epsilon,
+            &mut s.normed,
+        );
         s.activations.set(&s.normed);
-        for (matrix, out) in [(&layer.query, &mut s.query), (&layer.key, &mut s.key), (&layer.value, &mut s.value)] {
+        for (matrix, out) in [
+            (&layer.query, &mut s.query),
+            (&layer.key, &mut s.key),
+            (&layer.value, &mut s.value),
+        ] {
             out.resize(self.tile * matrix.rows(), 0.0);
             matrix.multiply(&s.activations, out);
         }
@@ -215,7 +266,12 @@ impl Pass {
         for (token, angles) in angles.iter().enumerate() {
             let query = &mut s.query[token * width..][..width];
             rotate(query, angles);
-            cache.attend(query, *done + token + 1, &mut s.scores, &mut s.normed[token * width..][..width]);
+            cache.attend(
+                query,
+                *done + token + 1,
+                &mut s.scores,
+                &mut s.normed[token * width..][..width],
+            );
         }
         s.activations.set(&s.normed);
         layer.output.multiply(&s.activations, &mut s.query);
@@ -223,8 +279,15 @@ impl Pass {
     }
 
     fn feed_forward(&mut self, model: &Llama, layer: &Layer) {
-        let Self { hidden, scratch: s, .. } = self;
-        norm(hidden, &layer.feed_forward_norm, model.shape.epsilon, &mut s.normed);
+        let Self {
+            hidden, scratch: s, ..
+        } = self;
+        norm(
+            hidden,
+            &layer.feed_forward_norm,
+            model.shape.epsilon,
+            &mut s.normed,
+        );
         s.activations.set(&s.normed);
         for (matrix, out) in [(&layer.gate, &mut s.gate), (&layer.up, &mut s.up)] {
             out.resize(self.tile * matrix.rows(), 0.0);
@@ -240,16 +303,28 @@ impl Pass {
     pub(crate) fn logits(&mut self, model: &Llama, out: &mut Vec<f32>) {
         let s = &mut self.scratch;
         let last = self.hidden.len() - model.shape.width;
-        norm(&self.hidden[last..], &model.output_norm, model.shape.epsilon, &mut s.normed);
+        norm(
+            &self.hidden[last..],
+            &model.output_norm,
+            model.shape.epsilon,
+            &mut s.normed,
+        );
         s.activations.set(&s.normed);
         out.resize(model.vocabulary(), 0.0);
-        model.output.as_ref().unwrap_or(&model.embedding).multiply(&s.activations, out);
+        model
+            .output
+            .as_ref()
+            .unwrap_or(&model.embedding)
+            .multiply(&s.activations, out);
     }
 }
 
 fn norm(input: &[f32], weight: &[f32], epsilon: f32, out: &mut Vec<f32>) {
     out.resize(input.len(), 0.0);
-    for (input, out) in input.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
+    for (input, out) in input
+        .chunks_exact(weight.len())
+        .zip(out.chunks_exact_mut(weight.len()))
+    {
         rms_norm(input, weight, epsilon, out);
     }
 }

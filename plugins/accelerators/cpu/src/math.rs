@@ -7,7 +7,9 @@ use wide::f32x4;
 /// `out = input / rms(input) * weight`, for one token.
 pub(crate) fn rms_norm(input: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
     let vectors = input.as_chunks::<4>().0;
-    let squares = vectors.iter().fold(f32x4::ZERO, |sum, v| sum + f32x4::new(*v) * f32x4::new(*v));
+    let squares = vectors
+        .iter()
+        .fold(f32x4::ZERO, |sum, v| sum + f32x4::new(*v) * f32x4::new(*v));
     let mean = squares.reduce_add() / input.len() as f32;
     let scale = 1.0 / (mean + epsilon).sqrt();
     for ((out, input), weight) in out.iter_mut().zip(input).zip(weight) {
@@ -24,7 +26,12 @@ pub(crate) fn add(sum: &mut [f32], addend: &[f32]) {
 
 /// `gate = silu(gate) * up`. The length must be a multiple of four.
 pub(crate) fn swiglu(gate: &mut [f32], up: &[f32]) {
-    for (gate, up) in gate.as_chunks_mut::<4>().0.iter_mut().zip(up.as_chunks::<4>().0) {
+    for (gate, up) in gate
+        .as_chunks_mut::<4>()
+        .0
+        .iter_mut()
+        .zip(up.as_chunks::<4>().0)
+    {
         let x = f32x4::new(*gate);
         *gate = (x / (f32x4::ONE + exp(-x)) * f32x4::new(*up)).to_array();
     }
@@ -63,7 +70,9 @@ pub(crate) struct Rope {
 impl Rope {
     pub(crate) fn new(head: usize, base: f32) -> Self {
         let frequency = |pair: usize| libm::pow(f64::from(base), -2.0 * pair as f64 / head as f64);
-        Self { frequencies: (0..head / 2).map(frequency).collect() }
+        Self {
+            frequencies: (0..head / 2).map(frequency).collect(),
+        }
     }
 
     /// Cosine and sine of each pair at `position`.
@@ -103,7 +112,10 @@ mod tests {
         for length in [1, 3, 4, 9] {
             let mut scores: Vec<f32> = (0..length).map(|i| i as f32 * 3.0 - 200.0).collect();
             softmax(&mut scores);
-            assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{scores:?}");
+            assert!(
+                (scores.iter().sum::<f32>() - 1.0).abs() < 1e-6,
+                "{scores:?}"
+            );
             assert!(scores.is_sorted());
         }
     }
@@ -119,7 +131,10 @@ mod tests {
 
         let mut gate = [0.0, 1.0, -100.0, 100.0];
         swiglu(&mut gate, &[5.0, 2.0, 1.0, 1.0]);
-        for (out, expected) in gate.iter().zip([0.0, 2.0 / (1.0 + (-1.0_f32).exp()), 0.0, 100.0]) {
+        for (out, expected) in gate
+            .iter()
+            .zip([0.0, 2.0 / (1.0 + (-1.0_f32).exp()), 0.0, 100.0])
+        {
             assert!((out - expected).abs() < 1e-5, "{out} {expected}");
         }
     }

@@ -81,7 +81,11 @@ impl Matrix {
             Format::Q4_1 => Blocks::Four(Vec::with_capacity(count)),
             Format::Q8_0 => Blocks::Eight(Vec::with_capacity(count)),
         };
-        Self { rows: 0, blocks_per_row, blocks }
+        Self {
+            rows: 0,
+            blocks_per_row,
+            blocks,
+        }
     }
 
     /// Packs the next four rows, which are given as GGUF stores them.
@@ -91,11 +95,15 @@ impl Matrix {
             match &mut self.blocks {
                 Blocks::Four(blocks) => {
                     let size = Format::Q4_1.block_bytes();
-                    blocks.push(Block4::pack(from_fn(|row| &bytes[row * row_bytes + block * size..][..size])));
+                    blocks.push(Block4::pack(from_fn(|row| {
+                        &bytes[row * row_bytes + block * size..][..size]
+                    })));
                 }
                 Blocks::Eight(blocks) => {
                     let size = Format::Q8_0.block_bytes();
-                    blocks.push(Block8::pack(from_fn(|row| &bytes[row * row_bytes + block * size..][..size])));
+                    blocks.push(Block8::pack(from_fn(|row| {
+                        &bytes[row * row_bytes + block * size..][..size]
+                    })));
                 }
             }
         }
@@ -111,8 +119,14 @@ impl Matrix {
         let (panel, lane) = (row / ROWS * self.blocks_per_row, row % ROWS);
         let out = out.as_chunks_mut::<BLOCK>().0;
         match &self.blocks {
-            Blocks::Four(blocks) => blocks[panel..].iter().zip(out).for_each(|(b, out)| b.unpack(lane, out)),
-            Blocks::Eight(blocks) => blocks[panel..].iter().zip(out).for_each(|(b, out)| b.unpack(lane, out)),
+            Blocks::Four(blocks) => blocks[panel..]
+                .iter()
+                .zip(out)
+                .for_each(|(b, out)| b.unpack(lane, out)),
+            Blocks::Eight(blocks) => blocks[panel..]
+                .iter()
+                .zip(out)
+                .for_each(|(b, out)| b.unpack(lane, out)),
         }
     }
 
@@ -158,7 +172,10 @@ impl Block for Block8 {
     fn accumulate<const N: usize>(&self, inputs: [&ActivationBlock; N], sums: &mut [f32x4; N]) {
         let mut products = [i32x4::ZERO; N];
         for (vector, quants) in self.quants.iter().enumerate() {
-            for (n, weights) in [low_byte(*quants), high_byte(*quants)].into_iter().enumerate() {
+            for (n, weights) in [low_byte(*quants), high_byte(*quants)]
+                .into_iter()
+                .enumerate()
+            {
                 for token in 0..N {
                     products[token] += weights.dot(inputs[token].pair(vector * 2 + n));
                 }
@@ -171,7 +188,13 @@ impl Block for Block8 {
     }
 }
 
-fn multiply<B: Block>(blocks: &[B], per_row: usize, input: &Activations, rows: usize, out: &mut [f32]) {
+fn multiply<B: Block>(
+    blocks: &[B],
+    per_row: usize,
+    input: &Activations,
+    rows: usize,
+    out: &mut [f32],
+) {
     for (index, panel) in blocks.chunks_exact(per_row).enumerate() {
         let mut token = 0;
         let mut groups = input.blocks.chunks_exact(per_row * TOKENS);
@@ -230,7 +253,8 @@ impl Block4 {
             u16::from(if column < 16 { byte & 0xF } else { byte >> 4 })
         };
         let lane = |vector: usize, lane: usize| {
-            let nibbles = (0..4).map(|n| quant(lane / 2, (vector * 4 + n) * 2 + lane % 2) << (4 * n));
+            let nibbles =
+                (0..4).map(|n| quant(lane / 2, (vector * 4 + n) * 2 + lane % 2) << (4 * n));
             nibbles.fold(0, |all, nibble| all | nibble).cast_signed()
         };
         Self {
@@ -267,7 +291,11 @@ impl Block8 {
         for (column, out) in out.iter_mut().enumerate() {
             let pair = column / 2;
             let lanes = self.quants[pair / 2];
-            let quants = if pair.is_multiple_of(2) { low_byte(lanes) } else { high_byte(lanes) };
+            let quants = if pair.is_multiple_of(2) {
+                low_byte(lanes)
+            } else {
+                high_byte(lanes)
+            };
             *out = f32::from(quants.to_array()[row * 2 + column % 2]) * scale;
         }
     }
@@ -285,19 +313,33 @@ struct ActivationBlock {
 
 impl ActivationBlock {
     fn quantise(values: &[f32; BLOCK]) -> Self {
-        let largest = values.iter().fold(0.0_f32, |largest, v| largest.max(v.abs()));
+        let largest = values
+            .iter()
+            .fold(0.0_f32, |largest, v| largest.max(v.abs()));
         let scale = largest / ACTIVATION_MAX;
         // What is smaller than any normal number counts as zero, or its inverse would be infinite.
-        let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+        let inverse = if scale >= f32::MIN_POSITIVE {
+            1.0 / scale
+        } else {
+            0.0
+        };
         let mut sum = 0;
         let mut pairs = [0; PAIRS];
         for (pair, two) in pairs.iter_mut().zip(values.as_chunks::<2>().0) {
             // Ties to even, because that is the rounding that WebAssembly has as an instruction.
-            let [a, b] = two.map(|v| (v * inverse).round_ties_even().clamp(-ACTIVATION_MAX, ACTIVATION_MAX) as i32);
+            let [a, b] = two.map(|v| {
+                (v * inverse)
+                    .round_ties_even()
+                    .clamp(-ACTIVATION_MAX, ACTIVATION_MAX) as i32
+            });
             sum += a + b;
             *pair = (a & 0xFFFF) | (b << 16);
         }
-        Self { pairs, scale, sum: scale * sum as f32 }
+        Self {
+            pairs,
+            scale,
+            sum: scale * sum as f32,
+        }
     }
 
     #[inline(always)]
@@ -316,7 +358,13 @@ impl Activations {
     /// Replaces them by `values`: whole tokens, one after the other.
     pub(crate) fn set(&mut self, values: &[f32]) {
         self.blocks.clear();
-        self.blocks.extend(values.as_chunks::<BLOCK>().0.iter().map(ActivationBlock::quantise));
+        self.blocks.extend(
+            values
+                .as_chunks::<BLOCK>()
+                .0
+                .iter()
+                .map(ActivationBlock::quantise),
+        );
     }
 }
 

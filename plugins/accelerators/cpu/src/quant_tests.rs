@@ -5,7 +5,10 @@ struct Noise(u64);
 
 impl Noise {
     fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
     }
 }
@@ -23,18 +26,29 @@ fn matrix(format: Format, rows: usize, columns: usize, noise: &mut Noise) -> (Ma
                 bytes.extend(min.to_le_bytes());
                 let quants: [u8; 16] = from_fn(|_| ((noise.next() + 1.0) * 127.0) as u8);
                 bytes.extend(quants);
-                let nibbles = quants.iter().map(|q| q & 0xF).chain(quants.iter().map(|q| q >> 4));
+                let nibbles = quants
+                    .iter()
+                    .map(|q| q & 0xF)
+                    .chain(quants.iter().map(|q| q >> 4));
                 floats.extend(nibbles.map(|q| f32::from(q) * scale.to_f32() + min.to_f32()));
             }
             Format::Q8_0 => {
-                let quants: [i8; 32] = from_fn(|i| if i == 0 { -128 } else { (noise.next() * 127.0) as i8 });
+                let quants: [i8; 32] = from_fn(|i| {
+                    if i == 0 {
+                        -128
+                    } else {
+                        (noise.next() * 127.0) as i8
+                    }
+                });
                 bytes.extend(quants.map(i8::cast_unsigned));
                 floats.extend(quants.map(|q| f32::from(q) * scale.to_f32()));
             }
         }
     }
     let mut packed = Matrix::with_capacity(format, rows, columns);
-    bytes.chunks(columns / BLOCK * format.block_bytes() * ROWS).for_each(|panel| packed.push_panel(panel));
+    bytes
+        .chunks(columns / BLOCK * format.block_bytes() * ROWS)
+        .for_each(|panel| packed.push_panel(panel));
     (packed, floats)
 }
 
@@ -56,7 +70,9 @@ fn most_error(weights: &[f32], input: &[f32]) -> f64 {
     let blocks = weights.chunks(BLOCK).zip(input.chunks(BLOCK));
     blocks
         .map(|(weights, input)| {
-            let largest = input.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+            let largest = input
+                .iter()
+                .fold(0.0_f32, |largest, x| largest.max(x.abs()));
             let weights: f64 = weights.iter().map(|w| f64::from(w.abs())).sum();
             let half_step = f64::from(largest) / 32767.0 / 2.0;
             weights * (half_step + f64::from(largest) * f64::from(f32::EPSILON) * 4.0)
@@ -72,18 +88,26 @@ fn products_match_a_float_reference() {
         let (matrix, floats) = matrix(format, rows, columns, &mut noise);
         for tokens in [1, 3, 4, 7, 16] {
             // One activation in 50 is large, as in a real model.
-            let input: Vec<f32> =
-                (0..tokens * columns).map(|i| noise.next() * if i % 50 == 0 { 100.0 } else { 1.0 }).collect();
+            let input: Vec<f32> = (0..tokens * columns)
+                .map(|i| noise.next() * if i % 50 == 0 { 100.0 } else { 1.0 })
+                .collect();
             let mut activations = Activations::default();
             activations.set(&input);
             let mut out = vec![0.0; tokens * rows];
             matrix.multiply(&activations, &mut out);
             for (token, input) in input.chunks(columns).enumerate() {
                 for (row, weights) in floats.chunks(columns).enumerate() {
-                    let expected: f64 = weights.iter().zip(input).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                    let expected: f64 = weights
+                        .iter()
+                        .zip(input)
+                        .map(|(w, x)| f64::from(*w) * f64::from(*x))
+                        .sum();
                     let error = (f64::from(out[token * rows + row]) - expected).abs();
                     let bound = most_error(weights, input);
-                    assert!(error <= bound, "{format:?}, {tokens} tokens: row {row} is off by {error} > {bound}");
+                    assert!(
+                        error <= bound,
+                        "{format:?}, {tokens} tokens: row {row} is off by {error} > {bound}"
+                    );
                 }
             }
         }

@@ -43,7 +43,9 @@ impl Sampler {
     pub(crate) fn new(sampling: &Sampling) -> Result<Self, Error> {
         let temperature = sampling.temperature.unwrap_or(DEFAULT_TEMPERATURE);
         if !(temperature >= 0.0 && temperature.is_finite()) {
-            return Err(Error::Request(format!("temperature is {temperature}, not 0 or more")));
+            return Err(Error::Request(format!(
+                "temperature is {temperature}, not 0 or more"
+            )));
         }
         let top_p = sampling.top_p.unwrap_or(DEFAULT_TOP_P);
         if !(0.0..=1.0).contains(&top_p) {
@@ -69,13 +71,17 @@ impl Sampler {
     pub(crate) fn next(&mut self, logits: &[f32]) -> u32 {
         let first = (f32::NEG_INFINITY, 0);
         let (largest, likeliest) =
-            (0..).zip(logits).fold(first, |best, (id, logit)| if *logit > best.0 { (*logit, id) } else { best });
+            (0..).zip(logits).fold(
+                first,
+                |best, (id, logit)| if *logit > best.0 { (*logit, id) } else { best },
+            );
         if self.temperature == 0.0 || self.top_k == 1 {
             return likeliest;
         }
         let weight = |logit: f32| libm::expf((logit - largest) / self.temperature);
         self.candidates.clear();
-        self.candidates.extend(logits.iter().map(|logit| weight(*logit)).zip(0..));
+        self.candidates
+            .extend(logits.iter().map(|logit| weight(*logit)).zip(0..));
         if self.top_k < logits.len() {
             self.sort_first(self.top_k);
             self.candidates.truncate(self.top_k);
@@ -124,7 +130,10 @@ impl Sampler {
 }
 
 fn mass(candidates: &[(f32, u32)]) -> f64 {
-    candidates.iter().map(|(weight, _)| f64::from(*weight)).sum()
+    candidates
+        .iter()
+        .map(|(weight, _)| f64::from(*weight))
+        .sum()
 }
 
 #[cfg(test)]
@@ -137,12 +146,20 @@ mod tests {
     }
 
     fn warm(seed: u64) -> Sampling {
-        Sampling { temperature: Some(1.0), top_p: Some(1.0), seed: Some(seed), ..Sampling::default() }
+        Sampling {
+            temperature: Some(1.0),
+            top_p: Some(1.0),
+            seed: Some(seed),
+            ..Sampling::default()
+        }
     }
 
     #[test]
     fn zero_temperature_takes_the_likeliest_and_the_first_of_equals() {
-        let cold = Sampling { temperature: Some(0.0), ..Sampling::default() };
+        let cold = Sampling {
+            temperature: Some(0.0),
+            ..Sampling::default()
+        };
         assert_eq!(sample(cold, &[1.0, 3.0, 3.0, -1.0], 3), [1, 1, 1]);
     }
 
@@ -151,15 +168,23 @@ mod tests {
         let logits: Vec<f32> = (0..1000).map(|i| (i % 17) as f32 * 0.1).collect();
         assert_eq!(sample(warm(7), &logits, 20), sample(warm(7), &logits, 20));
         assert_ne!(sample(warm(7), &logits, 20), sample(warm(8), &logits, 20));
-        let chance = Sampling { seed: None, ..warm(0) };
-        assert_ne!(sample(chance.clone(), &logits, 20), sample(chance, &logits, 20));
+        let chance = Sampling {
+            seed: None,
+            ..warm(0)
+        };
+        assert_ne!(
+            sample(chance.clone(), &logits, 20),
+            sample(chance, &logits, 20)
+        );
     }
 
     #[test]
     fn frequencies_follow_the_probabilities() {
         let logits = [0.5_f32.ln(), 0.3_f32.ln(), 0.2_f32.ln()];
         let mut counts = [0; 3];
-        sample(warm(1), &logits, 10_000).into_iter().for_each(|id| counts[id as usize] += 1);
+        sample(warm(1), &logits, 10_000)
+            .into_iter()
+            .for_each(|id| counts[id as usize] += 1);
         for (count, expected) in counts.into_iter().zip([5000, 3000, 2000]) {
             assert!(i32::abs(count - expected) < 200, "{counts:?}");
         }
@@ -168,23 +193,48 @@ mod tests {
     #[test]
     fn top_k_and_top_p_leave_only_the_likeliest() {
         let logits: Vec<f32> = (0..500).map(|i| i as f32 * 0.001).collect();
-        let top_k = Sampling { top_k: Some(100), ..warm(2) };
+        let top_k = Sampling {
+            top_k: Some(100),
+            ..warm(2)
+        };
         assert!(sample(top_k, &logits, 2000).into_iter().all(|id| id >= 400));
         // Nearly equal probabilities: a tenth of the mass is a tenth of the tokens, give or take.
-        let top_p = Sampling { top_p: Some(0.1), ..warm(3) };
+        let top_p = Sampling {
+            top_p: Some(0.1),
+            ..warm(3)
+        };
         let seen = sample(top_p, &logits, 2000);
-        assert!(seen.iter().all(|id| *id >= 455) && seen.iter().any(|id| *id < 470), "{:?}", seen.iter().min());
+        assert!(
+            seen.iter().all(|id| *id >= 455) && seen.iter().any(|id| *id < 470),
+            "{:?}",
+            seen.iter().min()
+        );
     }
 
     #[test]
     fn values_that_make_no_sense_are_refused() {
         for wrong in [
-            Sampling { temperature: Some(-1.0), ..Sampling::default() },
-            Sampling { temperature: Some(f32::NAN), ..Sampling::default() },
-            Sampling { top_p: Some(1.5), ..Sampling::default() },
-            Sampling { top_k: Some(0), ..Sampling::default() },
+            Sampling {
+                temperature: Some(-1.0),
+                ..Sampling::default()
+            },
+            Sampling {
+                temperature: Some(f32::NAN),
+                ..Sampling::default()
+            },
+            Sampling {
+                top_p: Some(1.5),
+                ..Sampling::default()
+            },
+            Sampling {
+                top_k: Some(0),
+                ..Sampling::default()
+            },
         ] {
-            assert!(matches!(Sampler::new(&wrong), Err(Error::Request(_))), "{wrong:?}");
+            assert!(
+                matches!(Sampler::new(&wrong), Err(Error::Request(_))),
+                "{wrong:?}"
+            );
         }
     }
 }

@@ -25,21 +25,35 @@ impl TextStream {
         if stops.iter().any(String::is_empty) {
             return Err(Error::Request("a stop text is empty".into()));
         }
-        Ok(Self { stops, bytes: Vec::new(), held: String::new() })
+        Ok(Self {
+            stops,
+            bytes: Vec::new(),
+            held: String::new(),
+        })
     }
 
     /// Takes the bytes of a token.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Piece {
         self.bytes.extend_from_slice(bytes);
         self.decode();
-        let first = self.stops.iter().filter_map(|stop| Some((self.held.find(stop)?, stop))).min_by_key(|(at, _)| *at);
+        let first = self
+            .stops
+            .iter()
+            .filter_map(|stop| Some((self.held.find(stop)?, stop)))
+            .min_by_key(|(at, _)| *at);
         if let Some((at, stop)) = first {
             let stop = stop.clone();
             self.held.truncate(at);
-            return Piece { text: std::mem::take(&mut self.held), stop: Some(stop) };
+            return Piece {
+                text: std::mem::take(&mut self.held),
+                stop: Some(stop),
+            };
         }
         let rest = self.held.split_off(self.held.len() - self.pending());
-        Piece { text: std::mem::replace(&mut self.held, rest), stop: None }
+        Piece {
+            text: std::mem::replace(&mut self.held, rest),
+            stop: None,
+        }
     }
 
     /// The text that was held back, for an answer that is over. Part of a character is no text.
@@ -59,7 +73,8 @@ impl TextStream {
                 }
                 Err(error) => {
                     let valid = error.valid_up_to();
-                    self.held.push_str(&String::from_utf8_lossy(&self.bytes[..valid]));
+                    self.held
+                        .push_str(&String::from_utf8_lossy(&self.bytes[..valid]));
                     let Some(wrong) = error.error_len() else {
                         self.bytes.drain(..valid);
                         return;
@@ -75,7 +90,9 @@ impl TextStream {
     fn pending(&self) -> usize {
         let begun = |stop: &String| {
             let cuts = stop.char_indices().map(|(at, _)| at).rev();
-            cuts.into_iter().find(|at| self.held.ends_with(&stop[..*at])).unwrap_or(0)
+            cuts.into_iter()
+                .find(|at| self.held.ends_with(&stop[..*at]))
+                .unwrap_or(0)
         };
         self.stops.iter().map(begun).max().unwrap_or(0)
     }
@@ -121,20 +138,38 @@ mod tests {
         assert_eq!(text(out.push(b"\nUs")), "");
         assert_eq!(text(out.push(b"e it. E")), "\n\nUse it. ");
         assert_eq!(text(out.push(b"N")), "");
-        assert_eq!(out.push(b"D and more"), Piece { text: String::new(), stop: Some("END".into()) });
+        assert_eq!(
+            out.push(b"D and more"),
+            Piece {
+                text: String::new(),
+                stop: Some("END".into())
+            }
+        );
     }
 
     #[test]
     fn the_earliest_stop_text_wins() {
         let mut out = stream(&["world", "lo"]);
-        assert_eq!(out.push(b"hello world"), Piece { text: "hel".into(), stop: Some("lo".into()) });
+        assert_eq!(
+            out.push(b"hello world"),
+            Piece {
+                text: "hel".into(),
+                stop: Some("lo".into())
+            }
+        );
     }
 
     #[test]
     fn a_beginning_that_repeats_is_held_at_its_longest() {
         let mut out = stream(&["aab"]);
         assert_eq!(text(out.push(b"aaa")), "a");
-        assert_eq!(out.push(b"b"), Piece { text: String::new(), stop: Some("aab".into()) });
+        assert_eq!(
+            out.push(b"b"),
+            Piece {
+                text: String::new(),
+                stop: Some("aab".into())
+            }
+        );
     }
 
     #[test]
@@ -146,6 +181,9 @@ mod tests {
 
     #[test]
     fn an_empty_stop_text_is_refused() {
-        assert!(matches!(TextStream::new(vec![String::new()]), Err(Error::Request(_))));
+        assert!(matches!(
+            TextStream::new(vec![String::new()]),
+            Err(Error::Request(_))
+        ));
     }
 }

@@ -18,7 +18,13 @@ const USER_DEFINED: u32 = 4;
 
 /// Names of control tokens that end an answer, whatever else the file says; models use one to end a turn and another
 /// to end a text, and metadata has room for one.
-const END_NAMES: [&str; 5] = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>"];
+const END_NAMES: [&str; 5] = [
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|end_of_text|>",
+    "</s>",
+];
 
 /// The tokenizer of a model.
 pub(crate) struct Tokenizer {
@@ -40,7 +46,9 @@ impl Tokenizer {
     pub(crate) fn read(gguf: &Gguf<'_>) -> Result<Self, Error> {
         let model: String = gguf.get("tokenizer.ggml.model")?;
         if model != "gpt2" {
-            return Err(Error::Unsupported(format!("its tokenizer is `{model}`, not `gpt2`")));
+            return Err(Error::Unsupported(format!(
+                "its tokenizer is `{model}`, not `gpt2`"
+            )));
         }
         let tokens: Vec<String> = gguf.get("tokenizer.ggml.tokens")?;
         let types: Vec<u32> = gguf.get("tokenizer.ggml.token_type")?;
@@ -48,10 +56,25 @@ impl Tokenizer {
         let split = gguf.find::<String>("tokenizer.ggml.pre")?;
         let library = library(&tokens, &merges, split.as_deref().unwrap_or("default"))?;
 
-        let of_type = |kind: u32| (0..).zip(&types).filter(move |(_, t)| **t == kind).map(|(id, _): (u32, _)| id);
-        let control: HashSet<u32> = of_type(CONTROL).filter(|id| (*id as usize) < tokens.len()).collect();
-        let mut special: Vec<u32> = control.iter().copied().chain(of_type(USER_DEFINED)).collect();
-        special.retain(|id| tokens.get(*id as usize).is_some_and(|name| !name.is_empty()));
+        let of_type = |kind: u32| {
+            (0..)
+                .zip(&types)
+                .filter(move |(_, t)| **t == kind)
+                .map(|(id, _): (u32, _)| id)
+        };
+        let control: HashSet<u32> = of_type(CONTROL)
+            .filter(|id| (*id as usize) < tokens.len())
+            .collect();
+        let mut special: Vec<u32> = control
+            .iter()
+            .copied()
+            .chain(of_type(USER_DEFINED))
+            .collect();
+        special.retain(|id| {
+            tokens
+                .get(*id as usize)
+                .is_some_and(|name| !name.is_empty())
+        });
         special.sort_unstable();
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
@@ -62,7 +85,11 @@ impl Tokenizer {
         for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
             ends.extend(gguf.find::<u32>(key)?);
         }
-        ends.extend(control.iter().filter(|id| END_NAMES.contains(&tokens[**id as usize].as_str())));
+        ends.extend(
+            control
+                .iter()
+                .filter(|id| END_NAMES.contains(&tokens[**id as usize].as_str())),
+        );
 
         Ok(Self {
             library,
@@ -73,8 +100,12 @@ impl Tokenizer {
             bytes: byte_alphabet(),
             longest: tokens.iter().map(String::len).max().unwrap_or(1).max(1),
             end: gguf.find::<u32>("tokenizer.ggml.eos_token_id")?,
-            begin: gguf.find::<u32>("tokenizer.ggml.bos_token_id")?.filter(|id| (*id as usize) < tokens.len()),
-            add_begin: gguf.find::<bool>("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
+            begin: gguf
+                .find::<u32>("tokenizer.ggml.bos_token_id")?
+                .filter(|id| (*id as usize) < tokens.len()),
+            add_begin: gguf
+                .find::<bool>("tokenizer.ggml.add_bos_token")?
+                .unwrap_or(false),
             tokens,
         })
     }
@@ -94,7 +125,12 @@ impl Tokenizer {
         let plain = |piece: &str, ids: &mut Vec<u32>| -> Result<(), Error> {
             let piece = clean(piece);
             if !piece.is_empty() {
-                ids.extend(self.library.encode_fast(piece, false).map_err(Error::internal)?.get_ids());
+                ids.extend(
+                    self.library
+                        .encode_fast(piece, false)
+                        .map_err(Error::internal)?
+                        .get_ids(),
+                );
             }
             Ok(())
         };
@@ -105,7 +141,10 @@ impl Tokenizer {
             from = found.end();
         }
         plain(&text[from..], &mut ids)?;
-        if let Some(begin) = self.begin.filter(|begin| self.add_begin && ids.first() != Some(begin)) {
+        if let Some(begin) = self
+            .begin
+            .filter(|begin| self.add_begin && ids.first() != Some(begin))
+        {
             ids.insert(0, begin);
         }
         Ok(ids)
@@ -126,7 +165,9 @@ impl Tokenizer {
 
     /// Names of the tokens that count as such in a prompt.
     pub(crate) fn special_names(&self) -> impl Iterator<Item = &str> {
-        self.special.iter().map(|id| self.tokens[*id as usize].as_str())
+        self.special
+            .iter()
+            .map(|id| self.tokens[*id as usize].as_str())
     }
 
     /// Fewest tokens that `bytes` bytes of text can be.
@@ -145,7 +186,9 @@ impl Tokenizer {
     }
 
     fn name(&self, token: Option<u32>) -> &str {
-        token.and_then(|id| self.tokens.get(id as usize)).map_or("", String::as_str)
+        token
+            .and_then(|id| self.tokens.get(id as usize))
+            .map_or("", String::as_str)
     }
 }
 
@@ -154,11 +197,21 @@ fn library(tokens: &[String], merges: &[String], split: &str) -> Result<Library,
     let pre: PreTokenizerWrapper = match split {
         "default" | "gpt-2" => bytes.into(),
         "smollm" => Sequence::new(vec![Digits::new(true).into(), bytes.into()]).into(),
-        other => return Err(Error::Unsupported(format!("its tokenizer splits text as `{other}`"))),
+        other => {
+            return Err(Error::Unsupported(format!(
+                "its tokenizer splits text as `{other}`"
+            )));
+        }
     };
-    let merges: Option<Vec<_>> =
-        merges.iter().map(|pair| pair.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))).collect();
-    let merges = merges.ok_or_else(|| Error::Invalid("a merge of its tokenizer is not a pair".into()))?;
+    let merges: Option<Vec<_>> = merges
+        .iter()
+        .map(|pair| {
+            pair.split_once(' ')
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        })
+        .collect();
+    let merges =
+        merges.ok_or_else(|| Error::Invalid("a merge of its tokenizer is not a pair".into()))?;
     let vocabulary = tokens.iter().cloned().zip(0_u32..);
     let model = BPE::builder()
         .vocab_and_merges(vocabulary.collect::<Vocab>(), merges)

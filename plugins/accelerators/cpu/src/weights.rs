@@ -29,7 +29,12 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(weights: &'a dyn Weights) -> Self {
-        Self { weights, position: 0, chunk: Vec::new(), chunk_start: 0 }
+        Self {
+            weights,
+            position: 0,
+            chunk: Vec::new(),
+            chunk_start: 0,
+        }
     }
 
     /// What is left of the chunk at the current position; reads the next chunk where nothing is.
@@ -74,7 +79,9 @@ impl Weights for Vec<u8> {
     }
 
     fn read(&self, offset: u64, length: u32) -> io::Result<Vec<u8>> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.len());
         let to = from.saturating_add(length as usize).min(self.len());
         Ok(self[from..to].to_vec())
     }
@@ -86,7 +93,9 @@ mod tests {
 
     #[test]
     fn reads_across_chunks_and_seeks() {
-        let bytes: Vec<u8> = (0..CHUNK as usize * 2 + 7).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..CHUNK as usize * 2 + 7)
+            .map(|i| (i % 251) as u8)
+            .collect();
         let mut reader = Reader::new(&bytes);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();

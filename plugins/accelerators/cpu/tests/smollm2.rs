@@ -8,14 +8,19 @@ use std::time::Duration;
 use plugin_cpu::{Error, Event, Finish, LanguageModel, Prompt, Sampling, Turn, Usage};
 
 static MODEL: LazyLock<LanguageModel> = LazyLock::new(|| {
-    LanguageModel::load(&models::weights("smollm2-135m-instruct.q4_1.gguf"), 1024).expect("the model loads")
+    LanguageModel::load(&models::weights("smollm2-135m-instruct.q4_1.gguf"), 1024)
+        .expect("the model loads")
 });
 
 /// As a caller that shares a thread would ask.
 const SLICE: Duration = Duration::from_millis(40);
 
 fn greedy(max_tokens: u32) -> Sampling {
-    Sampling { temperature: Some(0.0), max_tokens: Some(max_tokens), ..Sampling::default() }
+    Sampling {
+        temperature: Some(0.0),
+        max_tokens: Some(max_tokens),
+        ..Sampling::default()
+    }
 }
 
 fn ask(question: &str) -> Prompt {
@@ -23,11 +28,16 @@ fn ask(question: &str) -> Prompt {
 }
 
 fn turn(role: &str, text: &str) -> Turn {
-    Turn { role: role.into(), text: text.into() }
+    Turn {
+        role: role.into(),
+        text: text.into(),
+    }
 }
 
 fn answer_in(slice: Duration, prompt: &Prompt, sampling: &Sampling) -> (String, Finish, Usage) {
-    let mut generation = MODEL.generate(prompt, sampling).expect("the request is valid");
+    let mut generation = MODEL
+        .generate(prompt, sampling)
+        .expect("the request is valid");
     let mut text = String::new();
     let mut end = None;
     while let Some(events) = generation.next(slice) {

@@ -14,8 +14,14 @@ fn path(name: &str) -> PathBuf {
         None => PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache"),
     };
     let folder = std::env::var_os("EVENHAND_MODELS").map(PathBuf::from);
-    let path = folder.unwrap_or_else(|| cache().join("evenhand/models")).join(name);
-    assert!(path.is_file(), "{} is missing: run cargo xtask models", path.display());
+    let path = folder
+        .unwrap_or_else(|| cache().join("evenhand/models"))
+        .join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run cargo xtask models",
+        path.display()
+    );
     path
 }
 
