@@ -1,0 +1,272 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use url::Url;
+
+/// `[plugin.grant]`: empty unless the operator wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grant {
+    /// Requests that it may send.
+    pub egress: Vec<EgressRule>,
+    /// Also to private and loopback addresses that a granted name resolves to.
+    pub allow_private: bool,
+    /// Secrets that the host attaches for it, by the name that the plugin uses.
+    pub secrets: BTreeMap<String, SecretGrant>,
+    /// Files of model weights, by the name that the plugin uses. `~/` is the home folder.
+    pub weights: BTreeMap<String, PathBuf>,
+    /// Accelerators that it may use, by plugin name.
+    pub accelerators: Vec<String>,
+    /// Its instance is kept from call to call (accelerators).
+    pub keep: bool,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SecretSource {
+    /// An environment variable of the host.
+    Env(String),
+    /// A file; one final newline is not part of it.
+    File(PathBuf),
+}
+
+/// A secret that the host attaches on a plugin's behalf.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "RawSecretGrant")]
+pub struct SecretGrant {
+    /// Where it comes from.
+    pub source: SecretSource,
+    /// How it is attached.
+    pub attach: AttachAs,
+    /// The only origins that it is attached towards.
+    pub to: Vec<Origin>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSecretGrant {
+    env: Option<String>,
+    file: Option<PathBuf>,
+    #[serde(rename = "as")]
+    attach: AttachAs,
+    to: Vec<Origin>,
+}
+
+impl TryFrom<RawSecretGrant> for SecretGrant {
+    type Error = String;
+
+    fn try_from(raw: RawSecretGrant) -> Result<Self, String> {
+        let source = match (raw.env, raw.file) {
+            (Some(name), None) => SecretSource::Env(name),
+            (None, Some(path)) => SecretSource::File(path),
+            _ => return Err("a secret has either `env` or `file`".into()),
+        };
+        if raw.to.is_empty() {
+            return Err("`to` is empty: name the origins that the secret may be sent to".into());
+        }
+        Ok(Self {
+            source,
+            attach: raw.attach,
+            to: raw.to,
+        })
+    }
+}
+
+/// How a secret is attached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AttachAs {
+    /// `authorization: Bearer …`
+    Bearer,
+    /// This header field.
+    Header(String),
+    /// This parameter of the query.
+    Query(String),
+}
+
+/// Scheme, host and port of a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origin(url::Origin);
+
+impl Origin {
+    /// Does this URL belong to it?
+    pub fn holds(&self, url: &Url) -> bool {
+        self.0 == url.origin()
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let url = parse_http(&text)?;
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(format!(
+                "{text:?} is no origin: write scheme, host and port only"
+            ));
+        }
+        Ok(Self(url.origin()))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.ascii_serialization())
+    }
+}
+
+/// `METHOD scheme://host[:port]/path`, where a final `*` stands for any rest of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EgressRule {
+    method: String,
+    origin: url::Origin,
+    path: String,
+    any_rest: bool,
+    literal: bool,
+}
+
+impl EgressRule {
+    /// Does the rule allow this request? `url` must be parsed, so that it is in normal form.
+    pub fn allows(&self, method: &str, url: &Url) -> bool {
+        let path = url.path();
+        self.method == method
+            && self.origin == url.origin()
+            && if self.any_rest {
+                path.starts_with(&self.path) && !has_encoded_separator(path)
+            } else {
+                path == self.path
+            }
+    }
+
+    /// The rule names an address itself, so that a private one is meant.
+    pub fn names_address(&self) -> bool {
+        self.literal
+    }
+}
+
+/// `%2f`, `%5c` or `%2e`: some servers decode them before they route, and so leave the granted folder.
+fn has_encoded_separator(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    ["%2f", "%5c", "%2e"]
+        .iter()
+        .any(|code| lower.contains(code))
+}
+
+impl TryFrom<String> for EgressRule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for EgressRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (method, address) = text.split_once(' ').ok_or_else(|| {
+            format!("egress rule {text:?}: write METHOD URL, such as \"POST https://host/v1/*\"")
+        })?;
+        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(format!("egress rule {text:?}: {method:?} is no method"));
+        }
+        let address = address.trim();
+        let (address, any_rest) = match address.strip_suffix('*') {
+            Some(prefix) => (prefix, true),
+            None => (address, false),
+        };
+        if address.contains('*') {
+            return Err(format!(
+                "egress rule {text:?}: `*` may only stand at the end of the path"
+            ));
+        }
+        let url = parse_http(address).map_err(|e| format!("egress rule {text:?}: {e}"))?;
+        if any_rest && !address.ends_with('/') && url.path() == "/" {
+            return Err(format!(
+                "egress rule {text:?}: `*` may only stand in the path, after the host and a `/`"
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("egress rule {text:?}: a rule has no query"));
+        }
+        let literal = matches!(url.host(), Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)));
+        Ok(Self {
+            method: method.into(),
+            origin: url.origin(),
+            path: url.path().into(),
+            any_rest,
+            literal,
+        })
+    }
+}
+
+impl fmt::Display for EgressRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let star = if self.any_rest { "*" } else { "" };
+        write!(
+            f,
+            "{} {}{}{star}",
+            self.method,
+            self.origin.ascii_serialization(),
+            self.path
+        )
+    }
+}
+
+fn parse_http(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("{text:?} is no URL: {e}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{text:?}: only http and https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("{text:?}: no credentials in a URL"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(rule: &str, method: &str, url: &str) -> bool {
+        let rule: EgressRule = rule.parse().unwrap();
+        rule.allows(method, &Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn a_rule_is_method_origin_and_path() {
+        let rule = "POST https://a.example/v1/*";
+        assert!(allows(rule, "POST", "https://a.example/v1/x/y?z"));
+        assert!(allows(rule, "POST", "https://a.example:443/v1/x"));
+        for (method, url) in [
+            ("GET", "https://a.example/v1/x"),
+            ("POST", "http://a.example/v1/x"),
+            ("POST", "https://a.example:444/v1/x"),
+            ("POST", "https://a.example.evil/v1/x"),
+            ("POST", "https://a.example/v1/../v2"),
+            ("POST", "https://a.example/v1/%2e%2e/v2"),
+            ("POST", "https://a.example/v1/..%2fv2"),
+            ("POST", "https://a.example/v10"),
+        ] {
+            assert!(!allows(rule, method, url), "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn a_star_cannot_widen_the_host() {
+        for rule in [
+            "GET https://a.example*",
+            "GET https://*.example/",
+            "GET https://u:p@a.example/",
+            "GET ftp://a.example/",
+        ] {
+            assert!(rule.parse::<EgressRule>().is_err(), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The configuration file. Reading it checks shape only; whether an environment variable is set or a file is there is
+//! checked where it is used. An unknown key is an error that names its line.
+
+mod grant;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
+
+/// `evenhand.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The data plane.
+    #[serde(default)]
+    pub server: Server,
+    /// The control plane; absent: none.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+    /// The plugins.
+    #[serde(default, rename = "plugin")]
+    pub plugins: Vec<Plugin>,
+    /// Names that stand for several models.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Route>,
+    /// Who may call; empty: whoever is on this machine.
+    #[serde(default, rename = "key")]
+    pub keys: Vec<Key>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Largest body of a request.
+    pub max_body: ByteSize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+            // The largest request that the vendors we know accept is 32 MB.
+            max_body: ByteSize::mib(32),
+        }
+    }
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Where operators connect.
+    #[serde(default = "default_admin_listen")]
+    pub listen: SocketAddr,
+    /// What they must show; needed beyond loopback.
+    #[serde(default)]
+    pub token: Option<SecretSource>,
+}
+
+fn default_admin_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8788))
+}
+
+/// `[[plugin]]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// The operator's name for it; its models are `name/model`.
+    pub name: String,
+    /// The component's file, relative to the configuration file.
+    pub source: PathBuf,
+    /// What the plugin itself reads.
+    #[serde(default)]
+    pub config: toml::Table,
+    /// What it may do.
+    #[serde(default)]
+    pub grant: Grant,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// `[plugin.limits]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// All linear memories and tables of an instance together.
+    pub memory: ByteSize,
+    /// The whole call.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+    /// Between two batches of an answer.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+    /// How long a call waits for its turn.
+    #[serde(with = "humantime_serde")]
+    pub queue_wait: Duration,
+    /// Calls at a time.
+    pub concurrency: usize,
+    /// Handles (bodies, responses, models) that an instance may hold at a time.
+    pub handles: usize,
+    /// Bytes that one call of a host function may make the host copy.
+    pub hostcall_bytes: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(64),
+            deadline: Duration::from_secs(15 * 60),
+            idle: Duration::from_secs(120),
+            queue_wait: Duration::from_secs(5),
+            concurrency: 256,
+            handles: 1000,
+            // Twice the largest body that a request may have by default.
+            hostcall_bytes: ByteSize::mib(64),
+        }
+    }
+}
+
+/// `[[route]]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The name that clients use.
+    pub model: String,
+    /// How a target is chosen.
+    #[serde(default)]
+    pub policy: Policy,
+    /// The targets.
+    pub targets: Vec<Target>,
+}
+
+/// How a route chooses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The first that works, in the order written.
+    #[default]
+    Priority,
+    /// At random by `weight`, then the others.
+    Weighted,
+}
+
+/// A target of a route.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// `plugin/model`.
+    pub model: String,
+    /// Share of calls under `weighted`.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// `[[key]]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// For logs and receipts.
+    pub name: String,
+    /// What the client shows.
+    pub secret: SecretSource,
+    /// Models that it may use: names, or prefixes that end in `*`.
+    #[serde(default)]
+    pub models: Vec<String>,
+}
+
+impl Key {
+    /// May this key use a model of this name?
+    pub fn allows(&self, model: &str) -> bool {
+        self.models.iter().any(|rule| match rule.strip_suffix('*') {
+            Some(prefix) => model.starts_with(prefix),
+            None => rule == model,
+        })
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or not of the shape.
+    #[error("{0}")]
+    Shape(#[from] toml::de::Error),
+    /// Of the shape, but contradictory.
+    #[error("{0}")]
+    Meaning(String),
+}
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// What is wrong, with its line where the text is at fault.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check().map_err(ConfigError::Meaning)?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut names = HashSet::new();
+        for plugin in &self.plugins {
+            let name = &plugin.name;
+            if name.is_empty()
+                || !name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            {
+                return Err(format!(
+                    "plugin name {name:?}: use letters, digits, `-`, `_` and `.`"
+                ));
+            }
+            if !names.insert(name.as_str()) {
+                return Err(format!(
+                    "two plugins are named {name:?}: a name stands for one plugin"
+                ));
+            }
+            let limits = &plugin.limits;
+            if limits.concurrency == 0
+                || limits.memory.0 == 0
+                || limits.deadline.is_zero()
+                || limits.idle.is_zero()
+            {
+                return Err(format!(
+                    "plugin {name:?}: a limit of 0 would let nothing run"
+                ));
+            }
+        }
+        for plugin in &self.plugins {
+            if let Some(missing) = plugin
+                .grant
+                .accelerators
+                .iter()
+                .find(|a| !names.contains(a.as_str()))
+            {
+                return Err(format!(
+                    "plugin {:?} is granted the accelerator {missing:?}, which is no plugin of this file",
+                    plugin.name
+                ));
+            }
+        }
+        let mut routes = HashSet::new();
+        for route in &self.routes {
+            if !routes.insert(route.model.as_str()) {
+                return Err(format!("two routes are named {:?}", route.model));
+            }
+            if route.targets.is_empty() {
+                return Err(format!("route {:?} has no targets", route.model));
+            }
+            for target in &route.targets {
+                match target.model.split_once('/') {
+                    Some((plugin, model)) if names.contains(plugin) && !model.is_empty() => {}
+                    _ => {
+                        return Err(format!(
+                            "route {:?}: target {:?} is not `plugin/model` of a plugin in this file",
+                            route.model, target.model
+                        ));
+                    }
+                }
+            }
+            if route.policy == Policy::Weighted && route.targets.iter().all(|t| t.weight == 0) {
+                return Err(format!("route {:?}: all weights are 0", route.model));
+            }
+        }
+        let mut keys = HashSet::new();
+        for key in &self.keys {
+            if !keys.insert(key.name.as_str()) {
+                return Err(format!("two keys are named {:?}", key.name));
+            }
+        }
+        if let Some(admin) = &self.admin
+            && admin.token.is_none()
+            && !admin.listen.ip().is_loopback()
+        {
+            return Err(format!(
+                "admin.listen = {:?} is not loopback: set admin.token, since whoever reaches it can change what runs here",
+                admin.listen.to_string()
+            ));
+        }
+        if self.keys.is_empty() && !self.server.listen.ip().is_loopback() {
+            return Err(format!(
+                "server.listen = {:?} is not loopback: write a [[key]], since whoever reaches it could spend your money",
+                self.server.listen.to_string()
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_names_its_line() {
+        let error =
+            Config::parse("[server]\nlisten = \"127.0.0.1:1\"\nmax_boddy = 3\n").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("line 3") && text.contains("max_boddy"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_data_plane_stays_on_loopback_without_keys() {
+        let error = Config::parse("[server]\nlisten = \"0.0.0.0:8787\"").unwrap_err();
+        assert!(error.to_string().contains("[[key]]"), "{error}");
+    }
+
+    #[test]
+    fn a_key_allows_names_and_prefixes_only() {
+        let key = Key {
+            name: "k".into(),
+            secret: SecretSource::Env("K".into()),
+            models: vec!["smart".into(), "a/*".into()],
+        };
+        assert!(key.allows("smart") && key.allows("a/b"));
+        assert!(!key.allows("smarter") && !key.allows("b/a"));
+    }
+}

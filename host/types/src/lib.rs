@@ -1,0 +1,9 @@
+//! Types that all of the host shares: the neutral form, errors and the configuration. No I/O.
+
+#![deny(missing_docs)]
+
+pub mod config;
+mod error;
+pub mod neutral;
+
+pub use error::{Error, ErrorCode, UpstreamError};
