@@ -18,7 +18,58 @@ impl ModelInfo {
     }
 }
 
+impl GenerateRequest {
+    /// Asks this model to go on with this conversation; everything else is the vendor's default.
+    pub fn new(model: impl Into<String>, messages: Vec<Message>) -> Self {
+        Self {
+            model: model.into(),
+            messages,
+            tools: Vec::new(),
+            tool_choice: None,
+            parallel_tool_calls: None,
+            output: OutputFormat::Text,
+            sampling: Sampling::default(),
+            reasoning: None,
+            verbosity: None,
+            modalities: Vec::new(),
+            service_tier: None,
+            user: None,
+            metadata: Vec::new(),
+            stream: false,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the type is generated")]
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            seed: None,
+            frequency_penalty: None,
+            presence_penalty: None,
+            stop: Vec::new(),
+            choices: None,
+            logprobs: None,
+        }
+    }
+}
+
 impl Message {
+    /// A message with neither name nor provider data.
+    pub fn new(role: Role, parts: Vec<Part>) -> Self {
+        Self {
+            role,
+            parts,
+            name: None,
+            provider_data: None,
+        }
+    }
+
     /// The text parts of this message, joined by nothing.
     pub fn text(&self) -> String {
         self.parts
@@ -32,6 +83,14 @@ impl Message {
 }
 
 impl Part {
+    /// A part of plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Content::Text(Text {
+            text: text.into(),
+            citations: Vec::new(),
+        }))
+    }
+
     /// A part with neither cache mark nor provider data.
     pub fn new(content: Content) -> Self {
         Self {

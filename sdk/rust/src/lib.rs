@@ -29,6 +29,7 @@ mod accelerator;
 mod build;
 mod error;
 pub mod http;
+pub mod names;
 mod provider;
 pub mod sse;
 

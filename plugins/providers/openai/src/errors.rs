@@ -1,0 +1,97 @@
+use evenhand_sdk::Error;
+use evenhand_sdk::http::Response;
+use evenhand_sdk::types::{ErrorCode, UpstreamError};
+use serde_json::Value;
+
+/// A refusal says little; a server that says more than this is not read further.
+const BODY_LIMIT: u64 = 1 << 20;
+
+/// The answer, if its status is a success; else what the vendor said about it.
+pub(crate) fn accepted(response: Response) -> Result<Response, Error> {
+    let status = response.status();
+    if (200..300).contains(&status) {
+        return Ok(response);
+    }
+    let retry_after_ms = response.retry_after_ms();
+    let body = response.text(BODY_LIMIT).unwrap_or_default();
+    Err(refusal(status, body, retry_after_ms))
+}
+
+fn refusal(status: u16, body: String, retry_after_ms: Option<u64>) -> Error {
+    let said: Value = serde_json::from_str(&body).unwrap_or_default();
+    let error = said.get("error").unwrap_or(&said);
+    let message = message(error).unwrap_or_else(|| format!("the vendor answered {status}"));
+    let mut refusal = Error::from_status(status, message, body, retry_after_ms);
+    refusal.param = error["param"].as_str().map(str::to_owned);
+    refusal
+}
+
+fn message(error: &Value) -> Option<String> {
+    let said = error.as_str().or_else(|| error["message"].as_str());
+    said.filter(|said| !said.is_empty()).map(str::to_owned)
+}
+
+/// An error after the answer began, where no status says what it is.
+pub(crate) fn error_in_stream(error: &Value) -> Error {
+    let message =
+        message(error).unwrap_or_else(|| "the vendor broke its answer off without a reason".into());
+    let status = error["code"]
+        .as_u64()
+        .and_then(|code| u16::try_from(code).ok());
+    let word = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+    let (kind, code) = (word("type"), word("code"));
+    let status = status.filter(|status| (400..600).contains(status));
+    let mut broken = match status {
+        Some(status) => Error::from_status(status, message, error.to_string(), None),
+        None => Error::upstream(message),
+    };
+    if [kind.as_str(), code.as_str()].contains(&"rate_limit_exceeded") {
+        broken.code = ErrorCode::RateLimited;
+    } else if kind == "invalid_request_error" {
+        broken.code = ErrorCode::BadRequest;
+    }
+    broken.upstream.get_or_insert_with(|| UpstreamError {
+        status: 200,
+        body: error.to_string(),
+    });
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_refusal_keeps_the_vendors_words() {
+        let body = r#"{"error":{"message":"Slow down","type":"requests","param":"n","code":null}}"#;
+        let error = refusal(429, body.into(), Some(1500));
+        assert_eq!(error.code, ErrorCode::RateLimited);
+        assert_eq!(error.message, "Slow down");
+        assert_eq!(error.param.as_deref(), Some("n"));
+        assert_eq!(error.retry_after_ms, Some(1500));
+        assert_eq!(error.upstream.unwrap().body, body);
+        let error = refusal(502, "<html>".into(), None);
+        assert_eq!(error.message, "the vendor answered 502");
+        let error = refusal(404, r#"{"error":"no such model"}"#.into(), None);
+        assert_eq!(error.message, "no such model");
+    }
+
+    #[test]
+    fn an_error_in_a_stream_is_classified_by_what_it_names() {
+        let code = |error: Value| error_in_stream(&error).code;
+        assert_eq!(
+            code(json!({"code": 503, "message": "x"})),
+            ErrorCode::Overloaded
+        );
+        assert_eq!(
+            code(json!({"code": "rate_limit_exceeded"})),
+            ErrorCode::RateLimited
+        );
+        assert_eq!(
+            code(json!({"type": "server_error", "message": "x"})),
+            ErrorCode::Upstream
+        );
+        assert_eq!(code(json!("x")), ErrorCode::Upstream);
+    }
+}

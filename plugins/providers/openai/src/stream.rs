@@ -1,0 +1,117 @@
+//! The vendor's chunks, streamed or whole, to neutral events: a state machine without I/O.
+
+use evenhand_sdk::Error;
+use evenhand_sdk::names::Names;
+use evenhand_sdk::types::*;
+use serde_json::Value;
+
+use crate::choice::Choice;
+use crate::errors::error_in_stream;
+use crate::usage::usage;
+
+/// Reads an answer.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    names: Names,
+    /// Emitted after `started`, which must come first.
+    warnings: Vec<Event>,
+    started: bool,
+    expected: usize,
+    choices: Vec<Choice>,
+}
+
+impl Machine {
+    /// For a request of which `expected` answers were asked.
+    pub(crate) fn new(names: Names, warnings: Vec<Event>, expected: u32) -> Self {
+        Self {
+            names,
+            warnings,
+            started: false,
+            expected: expected.max(1) as usize,
+            choices: Vec::new(),
+        }
+    }
+
+    /// Takes the `data` of one event.
+    pub(crate) fn data(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Error> {
+        match data.trim() {
+            "" | "[DONE]" => Ok(()),
+            data => {
+                let chunk: Value = serde_json::from_str(data).map_err(|e| {
+                    Error::upstream(format!("an event of the answer is no JSON: {e}"))
+                })?;
+                self.chunk(&chunk, events)
+            }
+        }
+    }
+
+    /// Takes an answer that came in one piece.
+    pub(crate) fn whole(&mut self, answer: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
+        self.chunk(answer, events)?;
+        self.end()
+    }
+
+    /// The stream has ended: was everything said?
+    pub(crate) fn end(&self) -> Result<(), Error> {
+        let finished = self.choices.iter().filter(|choice| choice.is_finished());
+        let finished = finished.count();
+        if finished == self.choices.len() && finished >= self.expected {
+            return Ok(());
+        }
+        Err(Error::upstream("the vendor's answer ended mid-stream"))
+    }
+
+    fn chunk(&mut self, chunk: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            return Err(error_in_stream(error));
+        }
+        let choices = chunk["choices"].as_array().map_or(&[][..], Vec::as_slice);
+        let spent = chunk.get("usage").filter(|usage| usage.is_object());
+        if !self.started {
+            // Some servers open with a chunk about filters alone, without id or model.
+            if choices.is_empty() && spent.is_none() {
+                return Ok(());
+            }
+            self.start(chunk, events);
+        }
+        for (at, choice) in choices.iter().enumerate() {
+            let index = choice["index"].as_u64().map_or(at, |index| index as usize);
+            self.make_room(index)?;
+            self.choices[index].chunk(choice, &self.names, events)?;
+        }
+        events.extend(spent.map(|spent| Event::Usage(usage(spent))));
+        Ok(())
+    }
+
+    fn start(&mut self, chunk: &Value, events: &mut Vec<Event>) {
+        let text = |field: &str| {
+            let text = chunk[field].as_str().filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
+        self.started = true;
+        events.push(Event::Started(Started {
+            id: text("id"),
+            model: text("model"),
+            service_tier: text("service_tier"),
+        }));
+        events.append(&mut self.warnings);
+    }
+
+    fn make_room(&mut self, index: usize) -> Result<(), Error> {
+        // The vendor allows 128; a server that counts wildly must not make us allocate.
+        if index >= 128 {
+            return Err(Error::upstream(format!(
+                "the vendor numbered an answer {index}"
+            )));
+        }
+        while self.choices.len() <= index {
+            let next = self.choices.len() as u32;
+            self.choices.push(Choice::new(next));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
