@@ -1,7 +1,11 @@
-//! `cargo xtask`: what a checkout needs beside `cargo build`.
+//! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
 mod models;
+mod plugins;
+mod python;
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,37 +14,122 @@ use clap::Parser;
 
 /// Tasks of the Evenhand workspace.
 #[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
 enum Task {
-    /// Fetches the default models into the user's cache folder.
+    /// Fetches the default models into ~/.cache/evenhand/models.
     Models,
-    /// Runs every test, installing what they need by package name.
-    Test,
+    /// Builds our plugins: target/plugins/NAME.wasm.
+    Plugins,
+    /// Builds everything and serves on 127.0.0.1:8787; by default, models that run on this machine.
+    Serve {
+        /// Handed to `evenhand serve`, such as `--config FILE`.
+        #[arg(last = true)]
+        args: Vec<OsString>,
+    },
+    /// Runs every test.
+    Test {
+        /// Only the product's tests, with these arguments for pytest.
+        #[arg(last = true)]
+        pytest: Vec<OsString>,
+    },
 }
 
 fn main() -> Result<()> {
     match Task::parse() {
         Task::Models => models::fetch(),
-        Task::Test => {
-            models::fetch()?;
-            run(cargo().args(["fmt", "--all", "--check"]))?;
-            // One profile for all, so that nothing is built twice.
-            run(cargo().args(["test", "--release", "--workspace"]))
-        }
+        Task::Plugins => plugins::build(),
+        Task::Serve { args } => serve(&args),
+        Task::Test { pytest } if pytest.is_empty() => test(),
+        Task::Test { pytest } => product(&pytest),
     }
+}
+
+fn serve(args: &[OsString]) -> Result<()> {
+    prepare()?;
+    let mut evenhand = Command::new("target/release/evenhand");
+    evenhand.current_dir(root()).arg("serve");
+    let configured = args
+        .iter()
+        .filter_map(|arg| arg.to_str())
+        .any(|arg| arg.starts_with("--config"));
+    if !configured {
+        evenhand.args(["--config", "plugins/default.toml"]);
+    }
+    step("starting evenhand");
+    let error = evenhand.args(args).exec();
+    Err(error).context("could not start target/release/evenhand")
+}
+
+fn test() -> Result<()> {
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    // One profile for all, so that nothing is built twice.
+    run(cargo().args([
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    prepare()?;
+    install("cargo-nextest")?;
+    run(cargo().args(["nextest", "run", "--release", "--workspace"]))?;
+    run(cargo().args(["test", "--release", "--doc", "--workspace"]))?;
+    install("cargo-deny")?;
+    run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
+    python::pytest(&[])
+}
+
+/// The tests of the built binary alone.
+fn product(pytest: &[OsString]) -> Result<()> {
+    prepare()?;
+    python::pytest(pytest)
+}
+
+/// All that serving needs.
+fn prepare() -> Result<()> {
+    models::fetch()?;
+    plugins::build()?;
+    run(cargo().args(["build", "--release", "--package", "evenhand"]))
+}
+
+/// Installs a tool of cargo's by its package's name, unless it is there.
+fn install(package: &str) -> Result<()> {
+    let there = Command::new(package).arg("--version").output();
+    if there.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    run(cargo().args(["install", "--locked", package]))
 }
 
 fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// Tells what is done now.
+fn step(what: impl std::fmt::Display) {
+    eprintln!("xtask: {what}");
+}
+
 /// Runs a command in the workspace's root and fails when it fails.
 fn run(command: &mut Command) -> Result<()> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    eprintln!("xtask: {command:?}");
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
+    let line = words.join(" ");
+    step(&line);
     let status = command
-        .current_dir(root)
+        .current_dir(root())
         .status()
-        .with_context(|| format!("could not start {command:?}"))?;
-    ensure!(status.success(), "{command:?} ended with {status}");
+        .with_context(|| format!("could not start {line}"))?;
+    ensure!(status.success(), "`{line}` ended with {status}");
     Ok(())
 }

@@ -108,17 +108,8 @@ fn is_right(path: &Path, sha256: &str) -> bool {
     io::copy(&mut file, &mut hash).is_ok() && format!("{:x}", hash.finalize()) == sha256
 }
 
-/// `$EVENHAND_MODELS`, or `evenhand/models` in the user's cache folder.
+/// `.cache/evenhand/models` in the user's home, where plugins/default.toml looks.
 fn folder() -> Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("EVENHAND_MODELS") {
-        return Ok(folder.into());
-    }
-    let cache = match std::env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(
-            std::env::var_os("HOME").context("neither HOME nor XDG_CACHE_HOME is set")?,
-        )
-        .join(".cache"),
-    };
-    Ok(cache.join("evenhand/models"))
+    let home = std::env::home_dir().context("there is no home folder: set HOME")?;
+    Ok(home.join(".cache/evenhand/models"))
 }

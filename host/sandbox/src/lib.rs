@@ -1,1 +1,26 @@
+//! Runs plugins: the engines, a component's limits and grants, its imports, and its calls. Nothing above this crate knows
+//! wasmtime, and this crate knows neither clients' HTTP nor their dialects.
 
+#![deny(missing_docs)]
+
+mod address;
+mod bindings;
+mod body;
+mod broker;
+mod call;
+mod convert;
+mod egress;
+mod engine;
+mod http;
+mod kept;
+mod limits;
+mod load;
+mod logs;
+mod plugin;
+mod state;
+mod weights;
+
+pub use body::Body;
+pub use egress::Secrets;
+pub use engine::Sandbox;
+pub use plugin::{Events, Forwarded, Kind, Plugin};

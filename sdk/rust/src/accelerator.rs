@@ -171,6 +171,10 @@ macro_rules! export_accelerator {
     ($backend:ty) => {
         #[doc(hidden)]
         type EvenhandBackend = $crate::BackendComponent<$backend>;
+        // Linkers of other targets refuse the names of a component's exports; there the type is only checked.
+        #[cfg(not(target_family = "wasm"))]
+        const _: Option<<EvenhandBackend as $crate::generated::accelerator::exports::evenhand::plugin::backend::Guest>::Model> = None;
+        #[cfg(target_family = "wasm")]
         $crate::generated::accelerator::export_accelerator_world!(EvenhandBackend with_types_in $crate::generated::accelerator);
     };
 }

@@ -142,6 +142,10 @@ macro_rules! export_provider {
     ($provider:ty) => {
         #[doc(hidden)]
         type EvenhandProvider = $crate::ProviderComponent<$provider>;
+        // Linkers of other targets refuse the names of a component's exports; there the type is only checked.
+        #[cfg(not(target_family = "wasm"))]
+        const _: Option<<EvenhandProvider as $crate::generated::provider::exports::evenhand::plugin::provider::Guest>::Generation> = None;
+        #[cfg(target_family = "wasm")]
         $crate::generated::provider::export_provider_world!(EvenhandProvider with_types_in $crate::generated::provider);
     };
 }

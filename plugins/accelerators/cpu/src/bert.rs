@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use safetensors::tensor::{Metadata, TensorInfo};
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::Tokenizer;
 
 use crate::error::Error;
 use crate::weights::{Reader, Weights};
@@ -30,7 +30,6 @@ pub struct Embeddings {
 pub struct SentenceEncoder {
     model: BertModel,
     tokenizer: Tokenizer,
-    dimensions: usize,
 }
 
 impl SentenceEncoder {
@@ -39,28 +38,32 @@ impl SentenceEncoder {
     /// # Errors
     /// Where a file can't be read, is damaged, or needs what this engine doesn't have.
     pub fn load(weights: &dyn Weights, tokenizer: &[u8], config: &[u8]) -> Result<Self, Error> {
-        let config: Config = serde_json::from_slice(config).map_err(Error::invalid)?;
+        let config = read_config(config)?;
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(Error::invalid)?;
-        let truncation = TruncationParams {
-            max_length: MOST_TOKENS,
-            ..TruncationParams::default()
-        };
         tokenizer
             .with_padding(None)
-            .with_truncation(Some(truncation))
+            .with_truncation(None)
             .map_err(Error::invalid)?;
         let tensors = VarBuilder::from_tensors(read_tensors(weights)?, DType::F32, &Device::Cpu);
         let model = BertModel::load(tensors, &config).map_err(Error::invalid)?;
-        Ok(Self {
-            model,
-            tokenizer,
-            dimensions: config.hidden_size,
-        })
+        Ok(Self { model, tokenizer })
     }
 
-    /// Length of a vector.
-    pub fn dimensions(&self) -> usize {
-        self.dimensions
+    /// Length of the vectors of a model with this `config.json`.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn dimensions(config: &[u8]) -> Result<usize, Error> {
+        Ok(read_config(config)?.hidden_size)
+    }
+
+    /// Counts the tokens of a text, with the two that it gets at its ends. Those after [`MOST_TOKENS`] don't count for
+    /// its vector.
+    ///
+    /// # Errors
+    /// Only by a bug.
+    pub fn count_tokens(&self, text: &str) -> Result<usize, Error> {
+        self.encode(text).map(|tokens| tokens.len())
     }
 
     /// A vector for each text.
@@ -74,17 +77,21 @@ impl SentenceEncoder {
         };
         // One by one: padding to the longest would cost more than a batch gains on one thread.
         for text in texts {
-            let encoding = self
-                .tokenizer
-                .encode_fast(text.as_str(), true)
-                .map_err(Error::internal)?;
-            embeddings.tokens += encoding.len();
-            embeddings.vectors.push(
-                self.embed_tokens(encoding.get_ids())
-                    .map_err(Error::internal)?,
-            );
+            let mut tokens = self.encode(text)?;
+            if tokens.len() > MOST_TOKENS {
+                // The last one, which says that the text is over, stays.
+                tokens.drain(MOST_TOKENS - 1..tokens.len() - 1);
+            }
+            embeddings.tokens += tokens.len();
+            let vector = self.embed_tokens(&tokens).map_err(Error::internal)?;
+            embeddings.vectors.push(vector);
         }
         Ok(embeddings)
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let encoding = self.tokenizer.encode_fast(text, true);
+        Ok(encoding.map_err(Error::internal)?.get_ids().to_vec())
     }
 
     fn embed_tokens(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
@@ -98,6 +105,10 @@ impl SentenceEncoder {
         let length = mean.sqr()?.sum_all()?.sqrt()?;
         mean.broadcast_div(&length)?.to_vec1()
     }
+}
+
+fn read_config(bytes: &[u8]) -> Result<Config, Error> {
+    serde_json::from_slice(bytes).map_err(Error::invalid)
 }
 
 /// All f32 tensors of a safetensors file, each read straight into its own memory.

@@ -70,16 +70,21 @@ pub struct LanguageModel(Arc<Parts>);
 impl LanguageModel {
     /// Loads a GGUF file of the llama architecture with weights in Q4_1 or Q8_0.
     ///
-    /// The context is what the model was trained for, and `most_context` where that is less.
+    /// `context`: most tokens of prompt and answer together.
     ///
     /// # Errors
-    /// Where the file can't be read, is damaged, or needs what this engine doesn't have.
-    pub fn load(weights: &dyn Weights, most_context: usize) -> Result<Self, Error> {
+    /// Where the file can't be read, is damaged, needs what this engine doesn't have, or was trained for less context.
+    pub fn load(weights: &dyn Weights, context: usize) -> Result<Self, Error> {
         let mut gguf = Gguf::open(weights)?;
         let tokenizer = Tokenizer::read(&gguf)?;
         let template = Template::read(&gguf, &tokenizer)?;
         let llama = Llama::read(&mut gguf)?;
-        let context = llama.shape.context.min(most_context);
+        if context > llama.shape.context {
+            return Err(Error::Unsupported(format!(
+                "it was trained for a context of {}, not {context}",
+                llama.shape.context
+            )));
+        }
         Ok(Self(Arc::new(Parts {
             llama,
             tokenizer,

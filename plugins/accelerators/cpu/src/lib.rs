@@ -7,14 +7,17 @@
 //! [`Generation`] is dropped: tokenizers keep no cache, and all scratch space belongs to the generation.
 
 mod attention;
+mod backend;
 mod bert;
 mod chat;
+mod config;
 mod error;
 mod generation;
 mod gguf;
 mod llama;
 mod math;
 mod quant;
+mod room;
 mod sampler;
 mod text;
 mod tokenizer;

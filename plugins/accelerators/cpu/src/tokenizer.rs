@@ -152,8 +152,14 @@ impl Tokenizer {
 
     /// Appends the bytes of a token; part of a character is possible. Control tokens have none.
     pub(crate) fn decode(&self, token: u32, bytes: &mut Vec<u8>) {
-        if !self.control.contains(&token) {
-            let name = self.tokens.get(token as usize).map_or("", String::as_str);
+        if self.control.contains(&token) {
+            return;
+        }
+        let name = self.name(Some(token));
+        if self.special.binary_search(&token).is_ok() {
+            // What users of the tokenizer add is spelled as it is.
+            bytes.extend(name.bytes());
+        } else {
             bytes.extend(name.chars().filter_map(|c| self.bytes.get(&c)));
         }
     }

@@ -1,1 +1,164 @@
+//! Models behind Anthropic's API, and behind every server that speaks it.
+//!
+//! Translation is pure and lies in the modules; this file alone talks to the network.
 
+mod blocks;
+mod citations;
+mod config;
+mod errors;
+mod media;
+mod models;
+mod part;
+mod request;
+mod schema;
+mod stream;
+mod thinking;
+mod tools;
+mod turns;
+mod usage;
+mod warnings;
+
+use evenhand_sdk::http::{Body, Response};
+use evenhand_sdk::sse::Events;
+use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Generation, NativeRequest, Provider, log};
+
+use config::Config;
+use errors::accepted;
+use stream::Machine;
+
+/// Bytes of what comes whole; the sandbox's memory is the real limit.
+const ANSWER_LIMIT: u64 = 64 << 20;
+
+/// Pages of a thousand models each; a server that never ends its list is not followed further.
+const MOST_PAGES: usize = 20;
+
+const MESSAGES: &str = "/v1/messages";
+const COUNT: &str = "/v1/messages/count_tokens";
+
+struct Anthropic;
+
+impl Provider for Anthropic {
+    const DIALECTS: &'static [&'static str] = &[request::DIALECT, request::COUNT_DIALECT];
+
+    fn models() -> Result<Vec<ModelInfo>, Error> {
+        let config: Config = evenhand_sdk::config()?;
+        let mut all = Vec::new();
+        let mut after = None;
+        for _ in 0..MOST_PAGES {
+            let path = models::path(after.as_deref());
+            let response = accepted(config.request("GET", &path, vec![], &[]).send()?)?;
+            let page = response.json(ANSWER_LIMIT)?;
+            all.extend(models::read(&page));
+            let next = models::next(&page);
+            if next.is_none() || next == after {
+                return Ok(all);
+            }
+            after = next;
+        }
+        Err(Error::upstream(format!(
+            "the vendor's list of models has over {MOST_PAGES} pages"
+        )))
+    }
+
+    fn generate(request: GenerateRequest) -> Result<Box<dyn Generation>, Error> {
+        let config: Config = evenhand_sdk::config()?;
+        let translated = request::translate(&request, &config)?;
+        let post = config.request("POST", MESSAGES, vec![], &translated.betas);
+        let response = accepted(post.json(&translated.body).send()?)?;
+        let warnings = translated.warnings.into_events();
+        let mut machine = Machine::new(translated.names, translated.thoughts, warnings);
+        // Servers that can't stream answer whole though they were asked to.
+        let whole = response
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("application/json"));
+        if whole || !request.stream {
+            let mut events = Vec::new();
+            machine.whole(&response.json(ANSWER_LIMIT)?, &mut events)?;
+            return Ok(Box::new(vec![events].into_iter()));
+        }
+        Ok(Box::new(Streamed {
+            events: Events::new(response.body()),
+            machine,
+            failed: None,
+        }))
+    }
+
+    fn count_tokens(request: GenerateRequest) -> Result<TokenCount, Error> {
+        let config: Config = evenhand_sdk::config()?;
+        let translated = request::translate(&request, &config)?.into_counted();
+        let post = config.request("POST", COUNT, vec![], &translated.betas);
+        let answer = accepted(post.json(&translated.body).send()?)?.json(ANSWER_LIMIT)?;
+        let input_tokens = answer["input_tokens"].as_u64();
+        Ok(TokenCount {
+            input_tokens: input_tokens
+                .ok_or_else(|| Error::upstream("the vendor counted no `input_tokens`"))?,
+            approximate: false,
+        })
+    }
+
+    fn forward(request: NativeRequest, body: Body) -> Result<Response, Error> {
+        let config: Config = evenhand_sdk::config()?;
+        let path = match request.dialect.as_str() {
+            request::DIALECT => MESSAGES,
+            request::COUNT_DIALECT => COUNT,
+            other => return Err(Error::unsupported(format!("{other} is not spoken here"))),
+        };
+        let path = match &request.query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.into(),
+        };
+        let mut headers = request.headers;
+        let betas = config.admit(config::take_betas(&mut headers));
+        for beta in betas.refused {
+            let message = format!("beta `{beta}` is not among `allowed_betas`: not asked for");
+            log::write(log::Level::Warn, &message);
+        }
+        let typed = headers.iter().any(|(name, _)| name == "content-type");
+        let mut post = config.request("POST", &path, headers, &betas.allowed);
+        if !typed {
+            post = post.header("content-type", "application/json");
+        }
+        post.body(body).send()
+    }
+}
+
+/// An answer that comes piece by piece.
+struct Streamed {
+    events: Events,
+    machine: Machine,
+    /// What broke it off, once everything before was handed on.
+    failed: Option<Error>,
+}
+
+impl Streamed {
+    fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Error> {
+        let Some(batch) = self.events.next_batch()? else {
+            self.machine.end()?;
+            return Ok(false);
+        };
+        for event in batch {
+            self.machine.data(&event.data, events)?;
+        }
+        Ok(true)
+    }
+}
+
+impl Generation for Streamed {
+    fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
+        let mut events = Vec::new();
+        while events.is_empty() {
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            match self.read(&mut events) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        Ok(Some(events))
+    }
+}
+
+evenhand_sdk::export_provider!(Anthropic);

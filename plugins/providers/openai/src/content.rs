@@ -1,11 +1,16 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
 use serde_json::{Map, Value, json};
 
-use crate::warnings::Warnings;
+use crate::media::{audio, file, image, source_text};
+use crate::warnings::{Warnings, left_out};
+
+/// The vendor refuses longer ids of calls, which other vendors give.
+const ID_LENGTH: usize = 40;
+
+/// Fields that servers show their reasoning in.
+const REASONING_FIELDS: [&str; 2] = ["reasoning_content", "reasoning"];
 
 /// The conversation as the vendor wants it.
 pub(crate) fn messages(
@@ -14,10 +19,13 @@ pub(crate) fn messages(
     warnings: &mut Warnings,
 ) -> Result<Vec<Value>, Error> {
     let mut out = Vec::new();
+    let mut ids = Names::new(ID_LENGTH);
     for message in messages {
+        let data = message.provider_data.as_deref();
+        left_out(data, &[], "messages", warnings);
         let mut turn = Turn::default();
         for part in &message.parts {
-            turn.part(message.role, part, names, warnings)?;
+            turn.part(message.role, part, names, &mut ids, warnings)?;
         }
         turn.end(message, &mut out);
     }
@@ -41,18 +49,34 @@ impl Turn {
         role: Role,
         part: &Part,
         names: &mut Names,
+        ids: &mut Names,
         warnings: &mut Warnings,
     ) -> Result<(), Error> {
+        if let Some(known) = own_fields(&part.content) {
+            left_out(part.provider_data.as_deref(), known, "messages", warnings);
+        }
         if part.cache.is_some() {
             warnings.add("cache", "the vendor chooses itself what to cache");
         }
         match &part.content {
-            Content::Text(text) => self.content.push(text_part(&text.text)),
+            Content::Text(text) => {
+                if !text.citations.is_empty() {
+                    warnings.add(
+                        "messages.text.citations",
+                        "this wire format takes no citations back: left out",
+                    );
+                }
+                self.content.push(text_part(&text.text));
+            }
+            Content::Image(_) | Content::File(_) if role == Role::Assistant => warnings.add(
+                "messages.assistant",
+                "the vendor takes no images or files in turns of the model: left out",
+            ),
             Content::Refusal(text) => self
                 .content
                 .push(json!({"type": "refusal", "refusal": text})),
             Content::Image(media) => self.content.push(image(media)?),
-            Content::Audio(media) if role == Role::Assistant => match own(part, "id") {
+            Content::Audio(media) if role == Role::Assistant => match spoken(media, part) {
                 Some(id) => {
                     self.fields.insert("audio".into(), json!({"id": id}));
                 }
@@ -62,17 +86,16 @@ impl Turn {
                 ),
             },
             Content::Audio(media) => self.content.push(audio(media)?),
-            Content::File(media) => self.content.push(file(media)?),
+            Content::File(media) => self.content.push(file(media, warnings)?),
             Content::Source(source) => self.content.push(text_part(&source_text(source))),
             Content::Reasoning(reasoning) => match own(part, "field") {
                 // Servers that show their reasoning in a field of their own want it back there.
-                Some(field) => {
-                    let said = self.fields.entry(field).or_insert_with(|| json!(""));
-                    let said = said.as_str().unwrap_or_default().to_owned();
-                    self.fields
-                        .insert(own(part, "field").unwrap_or_default(), json!(said + &reasoning.text));
+                Some(field) if REASONING_FIELDS.contains(&field.as_str()) => {
+                    let said = self.fields.get(&field).and_then(Value::as_str);
+                    let said = format!("{}{}", said.unwrap_or_default(), reasoning.text);
+                    self.fields.insert(field, json!(said));
                 }
-                None => warnings.add(
+                _ => warnings.add(
                     "messages.reasoning",
                     "this wire format has no place for earlier reasoning: left out",
                 ),
@@ -82,7 +105,7 @@ impl Turn {
                 "a tool that another vendor ran has no place in this wire format: left out",
             ),
             Content::ToolCall(call) => self.calls.push(json!({
-                "id": call.id,
+                "id": short(&call.id, ids),
                 "type": "function",
                 "function": {"name": names.send(&call.name), "arguments": arguments(&call.arguments)},
             })),
@@ -90,7 +113,9 @@ impl Turn {
                 "messages.tool_result",
                 "a tool that another vendor ran has no place in this wire format: left out",
             ),
-            Content::ToolResult(result) => self.results.push(tool_message(result, warnings)),
+            Content::ToolResult(result) => {
+                self.results.push(tool_message(result, ids, warnings));
+            },
             Content::Other(kind) => match &part.provider_data {
                 Some(data) => self.content.push(parse(data)),
                 None => {
@@ -141,7 +166,7 @@ fn flatten(mut parts: Vec<Value>) -> Value {
     }
 }
 
-fn text_part(text: &str) -> Value {
+pub(crate) fn text_part(text: &str) -> Value {
     json!({"type": "text", "text": text})
 }
 
@@ -155,6 +180,35 @@ fn own(part: &Part, field: &str) -> Option<String> {
     data.get(field)?.as_str().map(str::to_owned)
 }
 
+/// The vendor's id of sound in an answer.
+fn spoken(media: &Media, part: &Part) -> Option<String> {
+    match &media.source {
+        MediaSource::FileId(id) => Some(id.clone()),
+        MediaSource::Bytes(_) | MediaSource::Url(_) => own(part, "id"),
+    }
+}
+
+/// What provider data may say without a warning; `None`: anything.
+fn own_fields(content: &Content) -> Option<&'static [&'static str]> {
+    Some(match content {
+        Content::Reasoning(_) => &["field", "type", "signature", "data"],
+        Content::Audio(_) => &["id", "transcript", "expires_at"],
+        // Left out with a warning of their own, or sent whole.
+        Content::ToolCall(call) if call.by_provider => return None,
+        Content::ToolResult(result) if result.by_provider => return None,
+        Content::Other(_) => return None,
+        _ => &[],
+    })
+}
+
+/// An id that is too long is replaced, by the same one in its call and its result.
+fn short(id: &str, ids: &mut Names) -> String {
+    match id.len() {
+        1..=ID_LENGTH => id.into(),
+        _ => ids.send(id),
+    }
+}
+
 fn arguments(arguments: &str) -> &str {
     match arguments {
         "" => "{}",
@@ -162,7 +216,7 @@ fn arguments(arguments: &str) -> &str {
     }
 }
 
-fn tool_message(result: &ToolResult, warnings: &mut Warnings) -> Value {
+fn tool_message(result: &ToolResult, ids: &mut Names, warnings: &mut Warnings) -> Value {
     let mut content = Vec::new();
     for piece in &result.content {
         match piece {
@@ -184,64 +238,5 @@ fn tool_message(result: &ToolResult, warnings: &mut Warnings) -> Value {
             "this wire format can't mark a failed result: only its text says so",
         );
     }
-    json!({"role": "tool", "tool_call_id": result.call_id, "content": flatten(content)})
-}
-
-fn source_text(source: &Source) -> String {
-    let title = source.title.as_deref().unwrap_or_default();
-    let head = match title {
-        "" => source.location.clone(),
-        title => format!("{title} ({})", source.location),
-    };
-    format!("{head}\n\n{}", source.passages.join("\n\n"))
-}
-
-fn data_url(bytes: &[u8], media_type: &str) -> String {
-    format!("data:{media_type};base64,{}", STANDARD.encode(bytes))
-}
-
-fn refused(what: &str, how: &str) -> Error {
-    Error::bad_request(format!("this vendor takes no {what} {how}")).at("messages")
-}
-
-fn image(media: &Media) -> Result<Value, Error> {
-    let media_type = media.media_type.as_deref().unwrap_or("image/png");
-    let url = match &media.source {
-        MediaSource::Bytes(bytes) => data_url(bytes, media_type),
-        MediaSource::Url(url) => url.clone(),
-        MediaSource::FileId(_) => {
-            return Err(refused("image", "by file id: send its bytes or URL"));
-        }
-    };
-    let mut image = json!({"url": url});
-    if let Some(detail) = &media.detail {
-        image["detail"] = json!(detail);
-    }
-    Ok(json!({"type": "image_url", "image_url": image}))
-}
-
-fn audio(media: &Media) -> Result<Value, Error> {
-    let MediaSource::Bytes(bytes) = &media.source else {
-        return Err(refused("audio", "by URL or file id: send its bytes"));
-    };
-    let format = match media.media_type.as_deref().unwrap_or("audio/wav") {
-        "audio/mpeg" | "audio/mp3" => "mp3",
-        "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
-        other => other.rsplit('/').next().unwrap_or(other),
-    };
-    Ok(
-        json!({"type": "input_audio", "input_audio": {"data": STANDARD.encode(bytes), "format": format}}),
-    )
-}
-
-fn file(media: &Media) -> Result<Value, Error> {
-    let file = match &media.source {
-        MediaSource::FileId(id) => json!({"file_id": id}),
-        MediaSource::Bytes(bytes) => json!({
-            "filename": media.name.as_deref().unwrap_or("file"),
-            "file_data": data_url(bytes, media.media_type.as_deref().unwrap_or("application/pdf")),
-        }),
-        MediaSource::Url(_) => return Err(refused("file", "by URL: send its bytes")),
-    };
-    Ok(json!({"type": "file", "file": file}))
+    json!({"role": "tool", "tool_call_id": short(&result.call_id, ids), "content": flatten(content)})
 }

@@ -22,8 +22,23 @@ fn refusal(status: u16, body: String, retry_after_ms: Option<u64>) -> Error {
     let error = said.get("error").unwrap_or(&said);
     let message = message(error).unwrap_or_else(|| format!("the vendor answered {status}"));
     let mut refusal = Error::from_status(status, message, body, retry_after_ms);
+    if let Some(code) = code(error) {
+        refusal.code = code;
+    }
     refusal.param = error["param"].as_str().map(str::to_owned);
     refusal
+}
+
+/// What the vendor's own word says that the status does not: no wait helps against an empty account, and a
+/// conversation that is too long may fit another model.
+fn code(error: &Value) -> Option<ErrorCode> {
+    let words = [error["code"].as_str(), error["type"].as_str()];
+    words.into_iter().flatten().find_map(|word| match word {
+        "insufficient_quota" => Some(ErrorCode::Forbidden),
+        "context_length_exceeded" => Some(ErrorCode::TooLarge),
+        "rate_limit_exceeded" => Some(ErrorCode::RateLimited),
+        _ => None,
+    })
 }
 
 fn message(error: &Value) -> Option<String> {
@@ -38,16 +53,14 @@ pub(crate) fn error_in_stream(error: &Value) -> Error {
     let status = error["code"]
         .as_u64()
         .and_then(|code| u16::try_from(code).ok());
-    let word = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
-    let (kind, code) = (word("type"), word("code"));
     let status = status.filter(|status| (400..600).contains(status));
     let mut broken = match status {
         Some(status) => Error::from_status(status, message, error.to_string(), None),
         None => Error::upstream(message),
     };
-    if [kind.as_str(), code.as_str()].contains(&"rate_limit_exceeded") {
-        broken.code = ErrorCode::RateLimited;
-    } else if kind == "invalid_request_error" {
+    if let Some(code) = code(error) {
+        broken.code = code;
+    } else if error["type"] == "invalid_request_error" {
         broken.code = ErrorCode::BadRequest;
     }
     broken.upstream.get_or_insert_with(|| UpstreamError {
@@ -71,6 +84,17 @@ mod tests {
         assert_eq!(error.param.as_deref(), Some("n"));
         assert_eq!(error.retry_after_ms, Some(1500));
         assert_eq!(error.upstream.unwrap().body, body);
+        let word = |status, code: &str| {
+            refusal(
+                status,
+                json!({"error": {"message": "x", "code": code}}).to_string(),
+                None,
+            )
+            .code
+        };
+        assert_eq!(word(429, "insufficient_quota"), ErrorCode::Forbidden);
+        assert_eq!(word(400, "context_length_exceeded"), ErrorCode::TooLarge);
+        assert_eq!(word(400, "invalid_value"), ErrorCode::BadRequest);
         let error = refusal(502, "<html>".into(), None);
         assert_eq!(error.message, "the vendor answered 502");
         let error = refusal(404, r#"{"error":"no such model"}"#.into(), None);

@@ -7,8 +7,10 @@ mod config;
 mod content;
 mod embed;
 mod errors;
+mod media;
 mod models;
 mod request;
+mod schema;
 mod stream;
 mod usage;
 mod warnings;
@@ -56,6 +58,7 @@ impl Provider for OpenAi {
         Ok(Box::new(Streamed {
             events: Events::new(response.body()),
             machine,
+            failed: None,
         }))
     }
 
@@ -93,18 +96,34 @@ impl Provider for OpenAi {
 struct Streamed {
     events: Events,
     machine: Machine,
+    /// What broke it off, once everything before was handed on.
+    failed: Option<Error>,
+}
+
+impl Streamed {
+    fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Error> {
+        let Some(batch) = self.events.next_batch()? else {
+            self.machine.end()?;
+            return Ok(false);
+        };
+        for event in batch {
+            self.machine.data(&event.data, events)?;
+        }
+        Ok(true)
+    }
 }
 
 impl Generation for Streamed {
     fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
         let mut events = Vec::new();
         while events.is_empty() {
-            let Some(batch) = self.events.next_batch()? else {
-                self.machine.end()?;
-                return Ok(None);
-            };
-            for event in batch {
-                self.machine.data(&event.data, &mut events)?;
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            match self.read(&mut events) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => self.failed = Some(error),
             }
         }
         Ok(Some(events))

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::config::MaxTokensField;
 use crate::content;
-use crate::warnings::{Warnings, merge_extensions};
+use crate::schema::can_be_strict;
+use crate::warnings::{Warnings, left_out, merge_extensions};
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "openai-chat";
@@ -36,7 +37,7 @@ pub(crate) fn translate(
     body.insert("model".into(), json!(request.model));
     body.insert("messages".into(), Value::Array(messages));
     tools(&mut body, request, &mut names, &mut warnings)?;
-    output(&mut body, request);
+    output(&mut body, request, &mut warnings)?;
     sampling(&mut body, &request.sampling, max_tokens, &mut warnings);
     reasoning(&mut body, request.reasoning.as_ref(), &mut warnings);
     let mut put = |field: &str, value: &Option<String>| {
@@ -143,13 +144,18 @@ fn function(
     if let Some(description) = &tool.description {
         function["description"] = json!(description);
     }
-    function["parameters"] = match &tool.parameters {
+    let mut schema = match &tool.parameters {
         Some(schema) => schema_json(schema, "tools.parameters")?,
         None => json!({"type": "object", "properties": {}}),
     };
-    if let Some(strict) = tool.strict {
+    if let Some(fields) = schema.as_object_mut().filter(|fields| !fields.is_empty()) {
+        fields.entry("type").or_insert_with(|| json!("object"));
+    }
+    if let Some(strict) = strict(tool.strict, &schema, "tools.strict", warnings) {
         function["strict"] = json!(strict);
     }
+    function["parameters"] = schema;
+    left_out(tool.provider_data.as_deref(), &["type"], "tools", warnings);
     Ok(json!({"type": "function", "function": function}))
 }
 
@@ -158,25 +164,49 @@ fn schema_json(schema: &str, field: &str) -> Result<Value, Error> {
         .map_err(|e| Error::bad_request(format!("the schema is no JSON: {e}")).at(field))
 }
 
-fn output(body: &mut Map<String, Value>, request: &GenerateRequest) {
+/// What to say of strictness: a schema that the vendor would refuse as strict is followed without a guarantee.
+fn strict(
+    asked: Option<bool>,
+    schema: &Value,
+    field: &str,
+    warnings: &mut Warnings,
+) -> Option<bool> {
+    if asked == Some(true) && !can_be_strict(schema) {
+        warnings.add(
+            field,
+            "the vendor enforces only schemas whose objects have `additionalProperties: false` and require every \
+             property: the model was asked to follow this one, without a guarantee",
+        );
+        return Some(false);
+    }
+    asked
+}
+
+fn output(
+    body: &mut Map<String, Value>,
+    request: &GenerateRequest,
+    warnings: &mut Warnings,
+) -> Result<(), Error> {
     let format = match &request.output {
-        OutputFormat::Text => return,
+        OutputFormat::Text => return Ok(()),
         OutputFormat::Json => json!({"type": "json_object"}),
-        OutputFormat::JsonSchema(schema) => {
+        OutputFormat::JsonSchema(wanted) => {
             // A label that nothing comes back under, so what the vendor refuses of it may go.
-            let name = schema.name.as_deref().unwrap_or("response");
+            let name = wanted.name.as_deref().unwrap_or("response");
             let mut inner = json!({"name": Names::new(NAME_LENGTH).send(name)});
-            if let Some(description) = &schema.description {
+            if let Some(description) = &wanted.description {
                 inner["description"] = json!(description);
             }
-            inner["schema"] = serde_json::from_str(&schema.schema).unwrap_or_default();
-            if let Some(strict) = schema.strict {
+            let schema = schema_json(&wanted.schema, "output.schema")?;
+            if let Some(strict) = strict(wanted.strict, &schema, "output.strict", warnings) {
                 inner["strict"] = json!(strict);
             }
+            inner["schema"] = schema;
             json!({"type": "json_schema", "json_schema": inner})
         }
     };
     body.insert("response_format".into(), format);
+    Ok(())
 }
 
 fn sampling(
@@ -251,3 +281,7 @@ fn reasoning(
         );
     }
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@ pub(crate) fn usage(usage: &Value) -> Usage {
         // The second is what one family of compatible servers calls it.
         cache_read_tokens: count("/prompt_tokens_details/cached_tokens")
             .or_else(|| count("/prompt_cache_hit_tokens")),
+        cache_write_tokens: count("/prompt_tokens_details/cache_write_tokens"),
         input_audio_tokens: count("/prompt_tokens_details/audio_tokens"),
         output_tokens: count("/completion_tokens"),
         reasoning_tokens: count("/completion_tokens_details/reasoning_tokens"),

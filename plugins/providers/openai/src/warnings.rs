@@ -27,8 +27,8 @@ impl Warnings {
     }
 }
 
-/// Puts fields of our own dialect, which the neutral form has no place for, back where the client had them. What the
-/// neutral form did say wins. Another dialect's fields are another vendor's words: a warning names them.
+/// Puts fields of our own dialect, which the neutral form has no place for, back where the client had them, at any
+/// depth. What the neutral form did say wins. Another dialect's fields are another vendor's words: a warning names them.
 pub(crate) fn merge_extensions(
     body: &mut Map<String, Value>,
     extensions: &[Extension],
@@ -40,16 +40,55 @@ pub(crate) fn merge_extensions(
             continue;
         };
         if extension.dialect == dialect {
-            for (name, value) in fields {
-                body.entry(name).or_insert(value);
+            merge(body, fields, "extensions", warnings);
+            continue;
+        }
+        for name in fields.keys() {
+            warnings.add(
+                &format!("extensions.{name}"),
+                "this vendor's wire format has no such field: left out",
+            );
+        }
+    }
+}
+
+fn merge(
+    into: &mut Map<String, Value>,
+    fields: Map<String, Value>,
+    path: &str,
+    warnings: &mut Warnings,
+) {
+    for (name, value) in fields {
+        let path = format!("{path}.{name}");
+        match (into.get_mut(&name), value) {
+            (None, value) => drop(into.insert(name, value)),
+            (Some(Value::Object(known)), Value::Object(more)) => {
+                merge(known, more, &path, warnings);
             }
-        } else {
-            for name in fields.keys() {
-                warnings.add(
-                    &format!("extensions.{name}"),
-                    "this vendor's wire format has no such field: left out",
-                );
-            }
+            (Some(known), value) if *known == value => {}
+            (Some(_), _) => warnings.add(&path, "another field of the request says this: left out"),
+        }
+    }
+}
+
+/// Names what provider data say beside these fields, which this vendor has no place for.
+pub(crate) fn left_out(
+    provider_data: Option<&str>,
+    known: &[&str],
+    path: &str,
+    warnings: &mut Warnings,
+) {
+    let data = provider_data.and_then(|data| serde_json::from_str(data).ok());
+    let Some(Value::Object(fields)) = data else {
+        return;
+    };
+    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    for (name, value) in fields {
+        if !known.contains(&name.as_str()) && !empty(&value) {
+            warnings.add(
+                &format!("{path}.{name}"),
+                "the vendor has no such field there: left out",
+            );
         }
     }
 }

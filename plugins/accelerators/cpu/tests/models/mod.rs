@@ -7,16 +7,10 @@ use std::path::PathBuf;
 
 use plugin_cpu::Weights;
 
-/// `$EVENHAND_MODELS`, or `evenhand/models` in the user's cache folder.
+/// A file in `~/.cache/evenhand/models`.
 fn path(name: &str) -> PathBuf {
-    let cache = || match std::env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache"),
-    };
-    let folder = std::env::var_os("EVENHAND_MODELS").map(PathBuf::from);
-    let path = folder
-        .unwrap_or_else(|| cache().join("evenhand/models"))
-        .join(name);
+    let home = std::env::home_dir().expect("HOME is set");
+    let path = home.join(".cache/evenhand/models").join(name);
     assert!(
         path.is_file(),
         "{} is missing: run cargo xtask models",
@@ -26,16 +20,16 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// The whole file.
-pub fn bytes(name: &str) -> Vec<u8> {
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(path(name)).expect("the file can be read")
 }
 
 /// The file as weights.
-pub fn weights(name: &str) -> FileWeights {
+pub(crate) fn weights(name: &str) -> FileWeights {
     FileWeights(File::open(path(name)).expect("the file can be opened"))
 }
 
-pub struct FileWeights(File);
+pub(crate) struct FileWeights(File);
 
 impl Weights for FileWeights {
     fn size(&self) -> u64 {

@@ -1,0 +1,250 @@
+//! Runs calls of clients: a name to targets, a target to a revision, and the revision's answer back in the client's dialect.
+//! The only place that tries again, and only before the first byte of an answer.
+
+#![deny(missing_docs)]
+
+mod models;
+mod native;
+mod neutral;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use catalog::{Catalog, Revision, Snapshot};
+use dialects::Wire;
+use dialects::native::Scan;
+use futures::stream::BoxStream;
+use router::Target;
+use types::config::Key;
+use types::neutral::Usage;
+use types::{Error, ErrorCode};
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Somebody on this machine: no key is configured.
+    Anyone,
+    /// The holder of a key.
+    Key(Key),
+}
+
+impl Caller {
+    /// May they use a model of this name? What they may not use is, to them, not there.
+    pub fn may(&self, model: &str) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Key(key) => key.allows(model),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Anyone => "",
+            Self::Key(key) => &key.name,
+        }
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What it asks for, and in which words.
+    pub wire: Wire,
+    /// Header fields that a vendor may see.
+    pub headers: Vec<(String, String)>,
+    /// The query without `?`; no credentials.
+    pub query: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// An answer in the client's dialect.
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields; the content type is among them.
+    pub headers: Vec<(String, String)>,
+    /// The body. An error in it means that what was sent so far must not look complete.
+    pub body: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+/// Runs calls on what the catalog serves.
+#[derive(Clone)]
+pub struct Calls {
+    catalog: Arc<Catalog>,
+}
+
+/// One try of a call.
+struct Attempt<'a> {
+    request: &'a Request,
+    scan: &'a Scan,
+    target: &'a Target,
+    revision: &'a Arc<Revision>,
+    record: Record,
+}
+
+impl Calls {
+    /// Calls of these plugins.
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog }
+    }
+
+    /// Runs a call: on the first target of its model, and on the next as long as a target fails before its answer begins.
+    ///
+    /// # Errors
+    /// The request's fault, or that of the last target.
+    pub async fn run(&self, caller: &Caller, request: Request) -> Result<Reply, Error> {
+        let scan = dialects::native::scan(&request.body)?;
+        let now = self.catalog.now().clone();
+        let targets = match caller.may(&scan.model) {
+            true => router::targets(&now.config, &scan.model, |sum| rand::random_range(0..sum)),
+            false => Vec::new(),
+        };
+        let outcome = first_that_works(&now, caller, &request, &scan, &targets).await;
+        let not_found = match &outcome {
+            Ok(reply) => reply.status == 404,
+            Err(error) => error.code == ErrorCode::NotFound,
+        };
+        // A vendor doesn't know our names; the host knows those that are near. A route's targets are the operator's affair.
+        let by_name = targets
+            .iter()
+            .all(|target| Target::parse(&scan.model).as_ref() == Some(target));
+        match not_found && by_name {
+            true => self.name_near(&now, caller, &scan.model, outcome).await,
+            false => outcome,
+        }
+    }
+}
+
+async fn first_that_works(
+    now: &Snapshot,
+    caller: &Caller,
+    request: &Request,
+    scan: &Scan,
+    targets: &[Target],
+) -> Result<Reply, Error> {
+    let mut outcome = Err(unknown(&scan.model));
+    for target in targets {
+        let record = Record::new(caller, request, target);
+        outcome = match now.revisions.get(&target.plugin) {
+            Some(revision) => {
+                let attempt = Attempt {
+                    request,
+                    scan,
+                    target,
+                    revision,
+                    record,
+                };
+                attempt.run().await
+            }
+            None => Err(not_loaded(&target.plugin)),
+        };
+        match &outcome {
+            Ok(reply) if is_retryable(reply.status) => {
+                tracing::info!(
+                    plugin = target.plugin,
+                    status = reply.status,
+                    "failed before its answer began"
+                );
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::info!(plugin = target.plugin, %error, "failed before its answer began");
+            }
+            _ => return outcome,
+        }
+    }
+    outcome
+}
+
+impl Attempt<'_> {
+    async fn run(self) -> Result<Reply, Error> {
+        let id = self.request.wire.id();
+        if self
+            .revision
+            .plugin
+            .dialects()
+            .iter()
+            .any(|dialect| dialect == id)
+        {
+            self.native().await
+        } else {
+            self.neutral().await
+        }
+    }
+
+    /// Header fields of ours.
+    fn headers(&self, content_type: &str) -> Vec<(String, String)> {
+        vec![
+            ("content-type".into(), content_type.into()),
+            (
+                "evenhand-target".into(),
+                format!("{}/{}", self.target.plugin, self.target.model),
+            ),
+        ]
+    }
+}
+
+/// Would another target, or the same one later, do better than a vendor's answer of this status?
+fn is_retryable(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..)
+}
+
+fn unknown(model: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("there is no model {model:?}")).at("model")
+}
+
+/// To a client it is as if it were busy: it may be there later.
+fn not_loaded(plugin: &str) -> Error {
+    let message =
+        format!("the plugin {plugin:?} is not loaded; the operator sees why at /admin/v1/plugins");
+    Error::new(ErrorCode::Overloaded, message).of(plugin)
+}
+
+/// A call's line in the log, written when it ends.
+struct Record {
+    begun: Instant,
+    caller: String,
+    wire: Wire,
+    target: Target,
+    status: u16,
+    usage: Option<Usage>,
+}
+
+impl Record {
+    fn new(caller: &Caller, request: &Request, target: &Target) -> Self {
+        Self {
+            begun: Instant::now(),
+            caller: caller.name().into(),
+            wire: request.wire,
+            target: target.clone(),
+            status: 0,
+            usage: None,
+        }
+    }
+}
+
+impl Record {
+    /// What is known of the tokens by now.
+    fn used(&mut self, usage: Option<Usage>) {
+        self.usage = usage.or(self.usage.take());
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let usage = self.usage.take().unwrap_or_default();
+        tracing::info!(
+            target: "call",
+            key = self.caller,
+            wire = self.wire.id(),
+            plugin = self.target.plugin,
+            model = self.target.model,
+            // 0: no answer began, or the client went away before.
+            status = self.status,
+            milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            input_tokens = usage.input_tokens,
+            output_tokens = usage.output_tokens,
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! The native path: the client's bytes to the vendor and the vendor's back, with the model's name put in.
+
+use async_stream::stream;
+use bytes::Bytes;
+use dialects::native::Tap;
+use futures::StreamExt;
+use sandbox::{Body, Forwarded};
+use types::neutral::NativeRequest;
+use types::{Error, ErrorCode};
+
+use crate::{Attempt, Record, Reply};
+
+/// Fields of a vendor's answer that speak of its connection or its own name, not of the answer.
+const CONNECTION: &[&str] = &[
+    "alt-svc",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-authenticate",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl Attempt<'_> {
+    pub(crate) async fn native(self) -> Result<Reply, Error> {
+        let Self {
+            request,
+            scan,
+            target,
+            ..
+        } = self;
+        let wire = request.wire;
+        // Asked for and hidden again, so that the host can count.
+        let ask_usage = wire.asks_for_usage() && scan.stream && !scan.include_usage;
+        let body = scan.splice(&request.body, &target.model, ask_usage);
+        let native = NativeRequest {
+            dialect: wire.id().into(),
+            model: target.model.clone(),
+            stream: scan.stream,
+            headers: request.headers.clone(),
+            query: request.query.clone(),
+        };
+        let Forwarded {
+            status,
+            headers,
+            body,
+        } = self
+            .revision
+            .plugin
+            .forward(native, Body::from_bytes(body))
+            .await?;
+        let streams = headers
+            .iter()
+            .any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"));
+        let mut ours = self.headers("");
+        ours.retain(|(name, _)| name != "content-type");
+        let headers = headers
+            .into_iter()
+            .filter(|(name, _)| !CONNECTION.contains(&name.as_str()))
+            .chain(ours)
+            .collect();
+        let mut record = self.record;
+        record.status = status;
+        let tap = wire.tap(streams, ask_usage);
+        let (model, plugin) = (scan.model.clone(), target.plugin.clone());
+        let body = match streams {
+            true => spliced(body, tap, record, move |error| {
+                let mut frame = String::new();
+                wire.encoder(&model, false)
+                    .fail(&error.of(&plugin), &mut frame);
+                frame.into()
+            }),
+            false => whole(body, tap, record),
+        };
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+type Bytestream = futures::stream::BoxStream<'static, Result<Bytes, Error>>;
+
+/// A stream. One that breaks off ends with the dialect's own error: an event that is not complete never reaches the client.
+fn spliced(
+    mut body: Bytestream,
+    mut tap: Tap,
+    mut record: Record,
+    fail: impl Fn(Error) -> Bytes + Send + 'static,
+) -> Bytestream {
+    stream! {
+        while let Some(piece) = body.next().await {
+            match piece {
+                Ok(bytes) => {
+                    let bytes = tap.push(bytes);
+                    record.used(tap.usage());
+                    if !bytes.is_empty() {
+                        yield Ok(bytes);
+                    }
+                }
+                Err(_) if tap.ended() => break,
+                Err(error) => {
+                    yield Ok(fail(error));
+                    return;
+                }
+            }
+        }
+        let rest = tap.finish();
+        record.used(tap.usage());
+        if tap.ended() {
+            if !rest.is_empty() {
+                yield Ok(rest);
+            }
+        } else {
+            yield Ok(fail(Error::new(ErrorCode::Upstream, "the vendor's stream was cut off; send the request again")));
+        }
+    }
+    .boxed()
+}
+
+/// A body in one piece. One that breaks off breaks the client's connection off too.
+fn whole(mut body: Bytestream, mut tap: Tap, mut record: Record) -> Bytestream {
+    stream! {
+        while let Some(piece) = body.next().await {
+            yield piece.map(|bytes| tap.push(bytes));
+        }
+        record.used(tap.usage());
+    }
+    .boxed()
+}

@@ -1,0 +1,275 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::{ArcSwap, Guard};
+use sandbox::{Kind, Sandbox};
+use serde::Serialize;
+use tokio::sync::Mutex;
+use types::config::{Config, Key};
+use zeroize::Zeroizing;
+
+use crate::revision::{Revision, Source, resolve};
+use crate::secrets;
+
+/// What serves, as of the last change. Swapped as a whole: a call sees one.
+pub struct Snapshot {
+    /// The configuration that serves.
+    pub config: Config,
+    /// Its keys, with their secrets.
+    pub keys: Vec<(Key, Zeroizing<String>)>,
+    /// What the control plane's clients must show.
+    pub admin_token: Option<Zeroizing<String>>,
+    /// Plugins that serve, by name.
+    pub revisions: BTreeMap<String, Arc<Revision>>,
+    /// Every plugin of the configuration, whether it serves or not.
+    pub status: Vec<Status>,
+    /// Why the last change of the configuration file changed nothing.
+    pub config_error: Option<String>,
+}
+
+/// A plugin, as an operator sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The operator's name of it.
+    pub name: String,
+    /// Does it serve?
+    pub state: State,
+    /// SHA-256 of the component that serves, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// What it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// Wire formats that it forwards untouched.
+    pub dialects: Vec<String>,
+    /// Where it came from.
+    pub source: PathBuf,
+    /// Why the newest file or entry of it does not serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Whether a plugin serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Calls reach it. With an error beside it, they reach the revision before.
+    Serving,
+    /// It could not be loaded, and there is no revision before.
+    Failed,
+}
+
+/// The plugins of a configuration file.
+pub struct Catalog {
+    sandbox: Sandbox,
+    file: PathBuf,
+    current: ArcSwap<Snapshot>,
+    /// Changes come one after the other.
+    changing: Mutex<()>,
+}
+
+/// What a configuration file says, with its secrets read.
+struct Wanted {
+    config: Config,
+    keys: Vec<(Key, Zeroizing<String>)>,
+    admin_token: Option<Zeroizing<String>>,
+}
+
+impl Catalog {
+    /// Loads what a configuration file names. A plugin that can't be loaded is reported and doesn't stop the others.
+    ///
+    /// # Errors
+    /// The file can't be read, is invalid, or names a key's secret that isn't set.
+    pub async fn open(file: PathBuf, sandbox: Sandbox) -> anyhow::Result<Self> {
+        let wanted = read(&file)?;
+        let folder = folder(&file);
+        let empty = BTreeMap::new();
+        let (revisions, status) = load(&wanted.config, folder, &empty, &sandbox).await;
+        sandbox.publish(revisions.values().map(|revision| &*revision.plugin));
+        Ok(Self {
+            sandbox,
+            current: ArcSwap::from_pointee(Snapshot {
+                config: wanted.config,
+                keys: wanted.keys,
+                admin_token: wanted.admin_token,
+                revisions,
+                status,
+                config_error: None,
+            }),
+            file,
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// What serves now.
+    pub fn now(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// Reads the files again, and swaps what changed. What is broken stays as it was, with the reason in the snapshot.
+    pub async fn reload(&self) {
+        let _one = self.changing.lock().await;
+        let before = self.current.load_full();
+        let wanted = match read(&self.file) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(file = %self.file.display(), "the configuration is invalid, nothing changes: {error}");
+                self.current.store(Arc::new(Snapshot {
+                    config: before.config.clone(),
+                    keys: before.keys.clone(),
+                    admin_token: before.admin_token.clone(),
+                    revisions: before.revisions.clone(),
+                    status: before.status.clone(),
+                    config_error: Some(error),
+                }));
+                return;
+            }
+        };
+        if wanted.config.server.listen != before.config.server.listen
+            || wanted.config.admin.as_ref().map(|a| a.listen)
+                != before.config.admin.as_ref().map(|a| a.listen)
+        {
+            tracing::warn!(
+                "the addresses to listen on changed: that takes effect when evenhand starts again"
+            );
+        }
+        let (revisions, status) = load(
+            &wanted.config,
+            folder(&self.file),
+            &before.revisions,
+            &self.sandbox,
+        )
+        .await;
+        for gone in before
+            .revisions
+            .keys()
+            .filter(|name| !revisions.contains_key(*name))
+        {
+            tracing::info!(plugin = gone, "removed");
+        }
+        self.sandbox
+            .publish(revisions.values().map(|revision| &*revision.plugin));
+        self.current.store(Arc::new(Snapshot {
+            config: wanted.config,
+            keys: wanted.keys,
+            admin_token: wanted.admin_token,
+            revisions,
+            status,
+            config_error: None,
+        }));
+    }
+
+    /// The files whose change matters: the configuration, components, secrets.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let now = self.now();
+        let folder = folder(&self.file);
+        let keys = now.config.keys.iter().map(|key| &key.secret);
+        let plugins = now.config.plugins.iter();
+        let granted = plugins
+            .clone()
+            .flat_map(|plugin| plugin.grant.secrets.values().map(|secret| &secret.source));
+        let token = now
+            .config
+            .admin
+            .iter()
+            .filter_map(|admin| admin.token.as_ref());
+        let secrets = keys
+            .chain(granted)
+            .chain(token)
+            .filter_map(|source| match source {
+                types::config::SecretSource::File(path) => Some(resolve(folder, path)),
+                types::config::SecretSource::Env(_) => None,
+            });
+        let components = plugins.map(|plugin| resolve(folder, &plugin.source));
+        std::iter::once(self.file.clone())
+            .chain(components)
+            .chain(secrets)
+            .collect()
+    }
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
+}
+
+fn read(file: &Path) -> anyhow::Result<Wanted> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} can't be read", file.display()))?;
+    let config = Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))?;
+    let keys = config.keys.iter().map(|key| {
+        let secret = secrets::read(&key.secret, folder(file))
+            .with_context(|| format!("key {:?}", key.name))?;
+        Ok((key.clone(), secret))
+    });
+    let keys = keys.collect::<anyhow::Result<_>>()?;
+    let token = config.admin.as_ref().and_then(|admin| admin.token.as_ref());
+    let admin_token = token
+        .map(|source| secrets::read(source, folder(file)).context("admin.token"))
+        .transpose()?;
+    Ok(Wanted {
+        config,
+        keys,
+        admin_token,
+    })
+}
+
+/// A revision for each entry: the one before where nothing changed or the change is broken.
+async fn load(
+    config: &Config,
+    folder: &Path,
+    before: &BTreeMap<String, Arc<Revision>>,
+    sandbox: &Sandbox,
+) -> (BTreeMap<String, Arc<Revision>>, Vec<Status>) {
+    let mut revisions = BTreeMap::new();
+    let mut status = Vec::new();
+    for entry in &config.plugins {
+        let name = &entry.name;
+        let old = before.get(name);
+        let new = match (Source::read(entry, folder), old) {
+            (Ok(source), Some(old)) if source.makes(old) => Ok(old.clone()),
+            (Ok(source), _) => source.load(sandbox).await.map(|new| {
+                tracing::info!(plugin = name, digest = new.digest, "serving");
+                Arc::new(new)
+            }),
+            (Err(error), _) => Err(error),
+        };
+        let error = new.as_ref().err().map(|error| format!("{error:#}"));
+        if let Some(error) = &error {
+            let stays = if old.is_some() {
+                "; the revision before serves on"
+            } else {
+                ""
+            };
+            tracing::error!(plugin = name, "not loaded: {error}{stays}");
+        }
+        let serving = new.ok().or_else(|| old.cloned());
+        status.push(Status {
+            name: name.clone(),
+            state: if serving.is_some() {
+                State::Serving
+            } else {
+                State::Failed
+            },
+            digest: serving.as_ref().map(|revision| revision.digest.clone()),
+            kind: serving
+                .as_ref()
+                .map(|revision| match revision.plugin.kind() {
+                    Kind::Provider => "provider",
+                    Kind::Accelerator => "accelerator",
+                }),
+            dialects: serving
+                .as_ref()
+                .map(|revision| revision.plugin.dialects().to_vec())
+                .unwrap_or_default(),
+            source: resolve(folder, &entry.source),
+            error,
+        });
+        if let Some(revision) = serving {
+            revisions.insert(name.clone(), revision);
+        }
+    }
+    (revisions, status)
+}

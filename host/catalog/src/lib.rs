@@ -1,0 +1,13 @@
+//! Which plugins serve: from the configuration file and the components' files to revisions, and from each change of a file to
+//! the next revision. What is broken changes nothing; calls that run keep the revision that they started with.
+
+#![deny(missing_docs)]
+
+mod catalog;
+mod revision;
+mod secrets;
+mod watch;
+
+pub use catalog::{Catalog, Snapshot, State, Status};
+pub use revision::Revision;
+pub use watch::watch;

@@ -1,0 +1,31 @@
+//! The wire formats that clients speak, and the neutral form: pure functions from bytes to neutral types and back.
+//! No I/O, no sandbox, no vendors.
+//!
+//! A request enters through `parse` of its dialect; an answer leaves through an [`Encoder`] (streamed) or `whole`.
+//! Where nothing has to be translated, [`native`] reads what the host must know and leaves every other byte alone.
+//!
+//! One rule holds for all requests: a top-level field that the neutral form has no place for becomes an extension of
+//! the request; such a field of a message, block or tool becomes its `provider_data`. Nothing is dropped in silence.
+
+#![deny(missing_docs)]
+
+mod answer;
+pub mod anthropic;
+mod clock;
+mod encoder;
+mod errors;
+mod field;
+mod frame;
+mod media;
+mod models;
+pub mod native;
+pub mod openai;
+mod turns;
+mod whole;
+mod wire;
+
+pub use encoder::Encoder;
+pub use errors::Dialect;
+pub use models::ListedModel;
+pub use whole::Whole;
+pub use wire::{Asked, Wire};

@@ -1,0 +1,12 @@
+//! Where nothing has to be translated: what the host must know of a request and its answer, with every other byte left
+//! alone.
+//!
+//! The dialects are `openai-chat`, `openai-embeddings`, `anthropic-messages` and `anthropic-count-tokens`.
+
+mod field;
+mod scan;
+mod sse;
+mod tap;
+
+pub use scan::{Scan, scan};
+pub use tap::Tap;

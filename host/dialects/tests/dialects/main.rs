@@ -1,0 +1,12 @@
+//! What clients send and what they get, through the crate's public face.
+
+mod chat_answer;
+mod chat_request;
+mod embeddings;
+mod errors;
+mod events;
+mod messages_answer;
+mod messages_request;
+mod native_scan;
+mod native_tap;
+mod roundtrip;

@@ -1,0 +1,83 @@
+//! The `evenhand` binary.
+
+mod check;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use sandbox::Sandbox;
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+/// Neutral ground for AI vendors: serves sandboxed plugins of rival vendors to OpenAI and Anthropic clients.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves what a configuration file names, and follows its changes.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "evenhand.toml")]
+        config: PathBuf,
+    },
+    /// Loads what a configuration file names, and says what each plugin could do. Fails where one would not serve.
+    Check {
+        /// The configuration file.
+        #[arg(default_value = "evenhand.toml")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("evenhand: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    // Guests compute on threads of their own: one that spins delays no client and no vendor's answer.
+    let (io, guests) = (runtime("io")?, runtime("guest")?);
+    let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone())?;
+    let code = match command {
+        Command::Serve { config } => io
+            .block_on(serve::serve(absolute(config)?, sandbox))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Check { config } => io.block_on(check::check(absolute(config)?, sandbox)),
+    };
+    // What still runs belongs to nobody now.
+    guests.shutdown_background();
+    io.shutdown_background();
+    code
+}
+
+fn runtime(name: &str) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .context("threads could not be started")
+}
+
+/// Paths in the file are relative to it, wherever we run.
+fn absolute(file: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&file).with_context(|| format!("{} is no path", file.display()))
+}

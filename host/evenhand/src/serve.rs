@@ -1,0 +1,133 @@
+//! `evenhand serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::serve::ListenerExt;
+use calls::{Caller, Calls};
+use catalog::Catalog;
+use futures::future::try_join_all;
+use sandbox::Sandbox;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use types::neutral::Task;
+
+/// Serves until it is told to stop; then calls that run may end.
+pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
+    let catalog = Arc::new(Catalog::open(file, sandbox).await?);
+    let (data, admin) = {
+        let config = &catalog.now().config;
+        (
+            config.server.listen,
+            config.admin.as_ref().map(|admin| admin.listen),
+        )
+    };
+    let mut planes = Vec::new();
+    let listener = listen(data, "server.listen").await?;
+    let address = listener.local_addr()?;
+    planes.push((listener, gateway::data_plane(catalog.clone())));
+    println!("listening on http://{address}");
+    if let Some(admin) = admin {
+        let listener = listen(admin, "admin.listen").await?;
+        println!("admin on http://{}", listener.local_addr()?);
+        planes.push((listener, gateway::control_plane(catalog.clone())));
+    }
+    let (stop, stopped) = watch::channel(());
+    let planes = try_join_all(
+        planes
+            .into_iter()
+            .map(|(listener, plane)| run(listener, plane, stopped.clone())),
+    );
+    let followed = follow(catalog.clone());
+    tokio::spawn(async move {
+        if let Err(error) = followed.await {
+            tracing::error!("changes of files are not followed: {error:#}");
+        }
+    });
+    tokio::spawn(async move { greet(&catalog, address).await });
+    let mut terminate = signal(SignalKind::terminate())?;
+    let told = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: calls that run may end; a second signal ends them");
+        drop(stop);
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::select! {
+        served = planes => served.map(drop),
+        () = told => Ok(()),
+    }
+}
+
+async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("can't listen on {key} = {address}"))
+}
+
+async fn run(listener: TcpListener, plane: Router, mut stopped: watch::Receiver<()>) -> Result<()> {
+    // A token is a small packet that must not wait for the next.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let stop = async move { while stopped.changed().await.is_ok() {} };
+    Ok(axum::serve(listener, plane)
+        .with_graceful_shutdown(stop)
+        .await?)
+}
+
+/// Reloads on SIGHUP and on changes of files.
+async fn follow(catalog: Arc<Catalog>) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let asked = catalog.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            asked.reload().await;
+        }
+    });
+    catalog::watch(catalog).await
+}
+
+/// Says what is served, and how to try it.
+async fn greet(catalog: &Arc<Catalog>, address: SocketAddr) {
+    let now = catalog.now().clone();
+    let guarded = !now.keys.is_empty();
+    if !guarded {
+        println!("no key is configured: only programs on this machine are served");
+    }
+    for failed in now
+        .status
+        .iter()
+        .filter_map(|status| Some((&status.name, status.error.as_ref()?)))
+    {
+        println!("plugin {} is not loaded: {}", failed.0, failed.1);
+    }
+    let models = Calls::new(catalog.clone()).models(&Caller::Anyone).await;
+    for model in &models {
+        println!("model {}", model.id);
+    }
+    let speaks = models.iter().find(|model| {
+        let tasks = model.info.as_ref().map_or(&[][..], |info| &info.tasks);
+        tasks.is_empty() || tasks.contains(&Task::Generate)
+    });
+    let Some(model) = speaks else { return };
+    let body = serde_json::json!({
+        "model": model.id,
+        "messages": [{ "role": "user", "content": "What is the capital of France?" }],
+    });
+    let key = if guarded {
+        " -H \"authorization: Bearer $KEY\""
+    } else {
+        ""
+    };
+    println!(
+        "try it:\n  curl http://{address}/v1/chat/completions{key} -H 'content-type: application/json' -d '{body}'"
+    );
+}

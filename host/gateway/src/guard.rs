@@ -1,0 +1,191 @@
+//! Who may come in, and what of their request a vendor may see.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, Uri, header};
+use calls::Caller;
+use catalog::Snapshot;
+use dialects::Dialect;
+use subtle::ConstantTimeEq;
+use types::{Error, ErrorCode};
+
+/// Who sends a request of the data plane.
+pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Error> {
+    if now.keys.is_empty() {
+        local(headers)?;
+        return Ok(Caller::Anyone);
+    }
+    let Some(shown) = credential(headers) else {
+        return Err(unauthorised(
+            "a key is missing: send it as `Authorization: Bearer …` or `x-api-key`",
+        ));
+    };
+    // All are compared, so that the time tells nothing.
+    let found = now.keys.iter().fold(None, |found, (key, secret)| {
+        match bool::from(secret.as_bytes().ct_eq(shown.as_bytes())) {
+            true => Some(key),
+            false => found,
+        }
+    });
+    match found {
+        Some(key) => Ok(Caller::Key(key.clone())),
+        None => Err(unauthorised("this key is not known here")),
+    }
+}
+
+/// Who sends a request of the control plane.
+pub(crate) fn operator(now: &Snapshot, headers: &HeaderMap) -> Result<(), Error> {
+    let Some(token) = &now.admin_token else {
+        return local(headers);
+    };
+    let shown = credential(headers).unwrap_or_default();
+    match bool::from(token.as_bytes().ct_eq(shown.as_bytes())) {
+        true => Ok(()),
+        false => Err(unauthorised(
+            "the admin token is missing or wrong: send it as `Authorization: Bearer …`",
+        )),
+    }
+}
+
+fn unauthorised(message: &str) -> Error {
+    Error::new(ErrorCode::Unauthorised, message)
+}
+
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let bearer = text("authorization").and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    text("x-api-key").or(bearer)
+}
+
+/// Where no key is asked for, only programs on this machine may come: a web page that the user looks at could otherwise spend
+/// their money, by a name that leads here (DNS rebinding) or by a request from its own origin.
+fn local(headers: &HeaderMap) -> Result<(), Error> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let name = host.parse::<Uri>().ok();
+    let name = name.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    if name != "localhost" && !address.is_ok_and(|ip| ip.is_loopback()) {
+        let message = format!(
+            "the host {host:?} is not this machine; without a [[key]] only local programs are served"
+        );
+        return Err(Error::new(ErrorCode::Forbidden, message));
+    }
+    if headers.contains_key(header::ORIGIN) {
+        let message =
+            "requests of web pages (with an Origin) are refused while no [[key]] is configured";
+        return Err(Error::new(ErrorCode::Forbidden, message));
+    }
+    Ok(())
+}
+
+/// Fields that a vendor may see: what SDKs say about the request and themselves. Never credentials, cookies, or who forwarded it.
+const VENDOR_FIELDS: &[&str] = &[
+    "accept",
+    "accept-language",
+    "content-type",
+    "idempotency-key",
+    "user-agent",
+];
+
+/// The allow-list of header fields, applied.
+pub(crate) fn vendor_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let allowed = headers.iter().filter(|(name, _)| {
+        let name = name.as_str();
+        VENDOR_FIELDS.contains(&name) || Dialect::is_api_field(name)
+    });
+    allowed
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect()
+}
+
+/// The query without credentials; nothing where nothing is left.
+pub(crate) fn vendor_query(query: &str) -> Option<String> {
+    let is_credential = |pair: &&str| {
+        let name = pair
+            .split('=')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        ["key", "token", "secret", "password", "signature"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    let left: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !is_credential(pair))
+        .collect();
+    (!left.is_empty()).then(|| left.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for host in ["127.0.0.1:8787", "localhost:1", "[::1]:80", "localhost"] {
+            assert!(local(&headers(&[("host", host)])).is_ok(), "{host}");
+        }
+        for host in [
+            "evil.example:8787",
+            "10.0.0.1",
+            "localhost.evil.example",
+            "",
+        ] {
+            assert!(local(&headers(&[("host", host)])).is_err(), "{host}");
+        }
+        assert!(local(&headers(&[])).is_err());
+        assert!(
+            local(&headers(&[
+                ("host", "localhost"),
+                ("origin", "https://evil.example")
+            ]))
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn vendors_see_no_credentials() {
+        let seen = vendor_headers(&headers(&[
+            ("authorization", "Bearer k"),
+            ("x-api-key", "k"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("anthropic-beta", "x"),
+            ("content-type", "application/json"),
+        ]));
+        let mut names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["anthropic-beta", "content-type"]);
+        assert_eq!(
+            vendor_query("beta=true&api_key=x&Key=y").as_deref(),
+            Some("beta=true")
+        );
+        assert_eq!(vendor_query("key=x"), None);
+    }
+
+    #[test]
+    fn a_key_comes_in_either_field() {
+        assert_eq!(
+            credential(&headers(&[("authorization", "bearer k")])),
+            Some("k")
+        );
+        assert_eq!(credential(&headers(&[("x-api-key", "k")])), Some("k"));
+        assert_eq!(credential(&headers(&[("authorization", "Basic k")])), None);
+    }
+}

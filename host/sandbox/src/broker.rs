@@ -1,0 +1,242 @@
+//! Joins providers and accelerators: the `accelerators` import. Records cross between the two stores; a model and a generation
+//! are proxies that drop what they stand for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use types::{Error, ErrorCode};
+use wasmtime::component::{Resource, ResourceAny};
+
+use crate::bindings::{accelerators, tensors, wit};
+use crate::convert::error_in;
+use crate::kept::Kept;
+use crate::state::State;
+
+type Out<T> = wasmtime::Result<Result<T, wit::Error>>;
+
+/// The accelerators that serve now, by the operator's names.
+#[derive(Clone, Default)]
+pub(crate) struct Broker(Arc<ArcSwap<BTreeMap<String, Arc<Kept>>>>);
+
+impl Broker {
+    pub(crate) fn publish(&self, accelerators: impl Iterator<Item = Arc<Kept>>) {
+        self.0.store(Arc::new(
+            accelerators.map(|kept| (kept.name.clone(), kept)).collect(),
+        ));
+    }
+
+    /// Those of `granted` that serve now and whose name fits.
+    fn granted(&self, granted: &[String], name: Option<&str>) -> Vec<Arc<Kept>> {
+        let all = self.0.load();
+        let named = granted
+            .iter()
+            .filter(|granted| name.is_none_or(|name| name == granted.as_str()));
+        named.filter_map(|name| all.get(name).cloned()).collect()
+    }
+}
+
+/// A resource of another component's instance.
+struct Remote {
+    kept: Arc<Kept>,
+    life: u64,
+    resource: ResourceAny,
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.kept.drop_later(self.life, self.resource);
+    }
+}
+
+/// An open model of an accelerator.
+#[expect(unreachable_pub, reason = "bindgen! re-exports it")]
+pub struct RemoteModel {
+    remote: Remote,
+    info: tensors::ModelInfo,
+}
+
+/// A generation on an accelerator.
+#[expect(unreachable_pub, reason = "bindgen! re-exports it")]
+pub struct RemoteGeneration(Remote);
+
+/// Calls a function of a remote resource.
+macro_rules! remote {
+    ($remote:expr, $resource:ident . $function:ident ($($argument:expr),*)) => {{
+        let (kept, life, target) = ($remote.kept.clone(), $remote.life, $remote.resource);
+        kept.call(Some(life), move |live| Box::pin(async move {
+            live.world.evenhand_plugin_backend().$resource().$function(&mut live.store, target $(, $argument)*).await
+        })).await
+    }};
+}
+
+/// Does a backend fit, and which of its models do?
+fn fitting(
+    found: (tensors::BackendInfo, Vec<tensors::ModelInfo>),
+    need: &accelerators::Requirements,
+) -> Option<(tensors::BackendInfo, Vec<tensors::ModelInfo>)> {
+    let (info, mut models) = found;
+    let device = need
+        .device
+        .is_none_or(|kind| info.devices.iter().any(|device| device.kind == kind));
+    models.retain(|model| need.task.is_none_or(|task| model.tasks.contains(&task)));
+    (device && !models.is_empty()).then_some((info, models))
+}
+
+impl accelerators::Host for State {
+    async fn list(
+        &mut self,
+        need: accelerators::Requirements,
+    ) -> Out<Vec<(tensors::BackendInfo, Vec<tensors::ModelInfo>)>> {
+        let mut list = Vec::new();
+        for kept in self
+            .plugin
+            .broker
+            .granted(&self.plugin.accelerators, need.backend.as_deref())
+        {
+            match kept.describe().await {
+                Ok(found) => list.extend(fitting(found, &need)),
+                Err(error) => {
+                    tracing::warn!(accelerator = kept.name, %error, "left out: it can't say what it has")
+                }
+            }
+        }
+        Ok(Ok(list))
+    }
+
+    async fn open(
+        &mut self,
+        name: String,
+        need: accelerators::Requirements,
+        options: tensors::ModelOptions,
+    ) -> Out<Resource<RemoteModel>> {
+        let granted = self
+            .plugin
+            .broker
+            .granted(&self.plugin.accelerators, need.backend.as_deref());
+        if granted.is_empty() {
+            let error = Error::new(
+                ErrorCode::RefusedByPolicy,
+                "no accelerator that is granted to this plugin serves now: name one under [plugin.grant] accelerators",
+            );
+            return Ok(Err(error_in(error)));
+        }
+        let mut last = Error::new(
+            ErrorCode::NotFound,
+            format!("no granted accelerator has a model {name:?} that fits"),
+        );
+        for kept in granted {
+            let has = match kept.describe().await {
+                Ok(found) => fitting(found, &need)
+                    .and_then(|(_, models)| models.into_iter().find(|model| model.name == name)),
+                Err(error) => {
+                    last = error;
+                    None
+                }
+            };
+            let Some(info) = has else { continue };
+            match open(&kept, &name, &options).await {
+                Ok((life, resource)) => {
+                    let remote = Remote {
+                        kept,
+                        life,
+                        resource,
+                    };
+                    return Ok(Ok(self.table.push(RemoteModel { remote, info })?));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Ok(Err(error_in(last)))
+    }
+}
+
+async fn open(
+    kept: &Kept,
+    name: &str,
+    options: &tensors::ModelOptions,
+) -> Result<(u64, ResourceAny), Error> {
+    let (name, options) = (name.to_owned(), options.clone());
+    kept.call(None, move |live| {
+        Box::pin(async move {
+            let opened = live
+                .world
+                .evenhand_plugin_backend()
+                .call_open(&mut live.store, &name, &options)
+                .await?;
+            Ok(opened.map(|model| (live.life, model)))
+        })
+    })
+    .await
+}
+
+impl accelerators::HostModel for State {
+    async fn info(&mut self, model: Resource<RemoteModel>) -> wasmtime::Result<tensors::ModelInfo> {
+        Ok(self.table.get(&model)?.info.clone())
+    }
+
+    async fn infer(
+        &mut self,
+        model: Resource<RemoteModel>,
+        request: tensors::InferRequest,
+    ) -> Out<tensors::InferResponse> {
+        let remote = &self.table.get(&model)?.remote;
+        Ok(remote!(remote, model.call_infer(&request)).map_err(error_in))
+    }
+
+    async fn embed(
+        &mut self,
+        model: Resource<RemoteModel>,
+        texts: Vec<String>,
+    ) -> Out<tensors::EmbedResult> {
+        let remote = &self.table.get(&model)?.remote;
+        Ok(remote!(remote, model.call_embed(&texts)).map_err(error_in))
+    }
+
+    async fn count_tokens(
+        &mut self,
+        model: Resource<RemoteModel>,
+        prompt: tensors::Prompt,
+    ) -> Out<u32> {
+        let remote = &self.table.get(&model)?.remote;
+        Ok(remote!(remote, model.call_count_tokens(&prompt)).map_err(error_in))
+    }
+
+    async fn generate(
+        &mut self,
+        model: Resource<RemoteModel>,
+        prompt: tensors::Prompt,
+        sampling: tensors::Sampling,
+    ) -> Out<Resource<RemoteGeneration>> {
+        let remote = &self.table.get(&model)?.remote;
+        let (kept, life) = (remote.kept.clone(), remote.life);
+        match remote!(remote, model.call_generate(&prompt, &sampling)) {
+            Ok(resource) => Ok(Ok(self.table.push(RemoteGeneration(Remote {
+                kept,
+                life,
+                resource,
+            }))?)),
+            Err(error) => Ok(Err(error_in(error))),
+        }
+    }
+
+    async fn drop(&mut self, model: Resource<RemoteModel>) -> wasmtime::Result<()> {
+        self.table.delete(model)?;
+        Ok(())
+    }
+}
+
+impl accelerators::HostGeneration for State {
+    async fn next(
+        &mut self,
+        generation: Resource<RemoteGeneration>,
+    ) -> Out<Option<Vec<tensors::GenerationEvent>>> {
+        let remote = &self.table.get(&generation)?.0;
+        Ok(remote!(remote, generation.call_next()).map_err(error_in))
+    }
+
+    async fn drop(&mut self, generation: Resource<RemoteGeneration>) -> wasmtime::Result<()> {
+        self.table.delete(generation)?;
+        Ok(())
+    }
+}

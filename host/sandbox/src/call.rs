@@ -1,0 +1,93 @@
+//! What every call has: a store with its limits, and names for the ways in which it can fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use types::config::Limits;
+use types::{Error, ErrorCode};
+use wasmtime::{Engine, Store, Trap};
+
+use crate::bindings::wit;
+use crate::convert::error_out;
+use crate::state::{Shared, State};
+
+/// The limits of a plugin, in the units that wasmtime takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Bounds {
+    pub(crate) memory: u64,
+    pub(crate) handles: usize,
+    pub(crate) hostcall_bytes: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) queue_wait: Duration,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            memory: limits.memory.as_u64(),
+            handles: limits.handles,
+            hostcall_bytes: usize::try_from(limits.hostcall_bytes.as_u64()).unwrap_or(usize::MAX),
+            deadline: limits.deadline,
+            idle: limits.idle,
+            queue_wait: limits.queue_wait,
+        }
+    }
+}
+
+/// A new store.
+pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bounds: &Bounds) -> Store<State> {
+    let mut store = Store::new(
+        engine,
+        State::new(shared.clone(), bounds.memory, bounds.handles),
+    );
+    store.limiter(|state| &mut state.memory);
+    store.set_max_component_handles(bounds.handles);
+    store.set_hostcall_fuel(bounds.hostcall_bytes);
+    // Every tick the guest gives way to others; the deadline around the call is what ends it.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}
+
+/// A trap, or a contract that was broken.
+pub(crate) fn failed(
+    plugin: &str,
+    error: &wasmtime::Error,
+    memory_hit: bool,
+    bounds: &Bounds,
+) -> Error {
+    let what = match error.downcast_ref::<Trap>() {
+        _ if memory_hit => format!(
+            "overran its memory limit of {}",
+            bytesize::ByteSize(bounds.memory)
+        ),
+        Some(trap) => format!("trapped: {trap}"),
+        None => format!("failed: {}", error.root_cause()),
+    };
+    tracing::warn!(plugin, error = format!("{error:#}"), "plugin {what}");
+    Error::new(
+        ErrorCode::PluginFailed,
+        format!("the plugin {plugin:?} {what}"),
+    )
+    .of(plugin)
+}
+
+/// A plugin's own error. Where not the request is at fault, its message names the plugin.
+pub(crate) fn said(plugin: &str, error: wit::Error) -> Error {
+    let mut error = error_out(error).of(plugin);
+    if error.is_retryable() || error.code == ErrorCode::RefusedByPolicy {
+        error.message = format!("{plugin}: {}", error.message);
+    }
+    error
+}
+
+/// A limit of time was reached.
+pub(crate) fn timed_out(plugin: &str, limit: &str, after: Duration) -> Error {
+    tracing::warn!(plugin, limit, ?after, "plugin timed out");
+    Error::new(
+        ErrorCode::TimedOut,
+        format!("the plugin {plugin:?} did not answer within its {limit} limit of {after:?}"),
+    )
+    .of(plugin)
+}

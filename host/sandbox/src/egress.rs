@@ -1,0 +1,283 @@
+//! The one way out of a sandbox. What it defends against:
+//! - a request that no rule of the grant allows, judged on the parsed URL that is really sent;
+//! - a name that resolves to a private address: every address is checked, and the connection goes to a checked one;
+//! - an address literal, for which the HTTP client never asks the resolver;
+//! - redirects (they are answers) and proxies from the environment (none are used);
+//! - header fields by which a component could name another host, frame the body or bring its own credential;
+//! - credentials towards origins that they aren't bound to. A credential never enters the sandbox.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures::StreamExt;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+use types::config::{AttachAs, EgressRule, Grant, Origin};
+use types::{Error, ErrorCode};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::address::{self, CheckedResolver, RefusedAddress};
+use crate::body::Body;
+
+/// A name that doesn't connect in this time won't.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The answer to a component's request.
+#[expect(unreachable_pub, reason = "bindgen! re-exports it")]
+pub struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Body>,
+}
+
+/// Values of secrets, by the names that the plugin uses.
+pub type Secrets = BTreeMap<String, Zeroizing<String>>;
+
+/// A secret's value, and where it may go.
+pub(crate) struct Credential {
+    value: Zeroizing<String>,
+    attach: AttachAs,
+    to: Vec<Origin>,
+}
+
+/// What a component wants to send.
+pub(crate) struct Outgoing {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) payload: Option<Body>,
+    pub(crate) credential: Option<String>,
+}
+
+/// A plugin's gate to the network. Its connections are its own: no plugin gets another's from a pool.
+pub(crate) struct Egress {
+    rules: Vec<EgressRule>,
+    allow_private: bool,
+    credentials: BTreeMap<String, Credential>,
+    client: reqwest::Client,
+    io: Handle,
+}
+
+impl Egress {
+    /// `secrets` has a value for each secret of the grant.
+    pub(crate) fn new(grant: &Grant, secrets: &Secrets, io: Handle) -> anyhow::Result<Self> {
+        let mut credentials = BTreeMap::new();
+        for (name, granted) in &grant.secrets {
+            let value = secrets
+                .get(name)
+                .cloned()
+                .with_context(|| format!("secret {name:?} has no value"))?;
+            anyhow::ensure!(
+                HeaderValue::from_str(&value).is_ok(),
+                "secret {name:?} has characters that no header field may have"
+            );
+            credentials.insert(
+                name.clone(),
+                Credential {
+                    value,
+                    attach: granted.attach.clone(),
+                    to: granted.to.clone(),
+                },
+            );
+        }
+        // A literal in a rule admits that address only, and `send` compares it with the rule itself.
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(CheckedResolver {
+                allow_private: grant.allow_private,
+            }))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT)
+            .build()?;
+        Ok(Self {
+            rules: grant.egress.clone(),
+            allow_private: grant.allow_private,
+            credentials,
+            client,
+            io,
+        })
+    }
+
+    pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
+        let request = self.prepare(out)?;
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let client = self.client.clone();
+        // On the I/O runtime, so that a busy guest can't starve the connection; dropped, it is aborted.
+        let sent =
+            AbortOnDropHandle::new(self.io.spawn(async move { client.execute(request).await }));
+        let response = sent
+            .await
+            .map_err(|e| {
+                Error::new(
+                    ErrorCode::Internal,
+                    format!("the request to {host} was not run: {e}"),
+                )
+            })?
+            .map_err(|e| failed(&host, &e))?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            })
+            .collect();
+        let stream = response
+            .bytes_stream()
+            .map(move |piece| piece.map_err(|e| failed(&host, &e)));
+        Ok(Response {
+            status,
+            headers,
+            body: Some(Body::from_stream(stream.boxed())),
+        })
+    }
+
+    /// Checks what a component wants to send and makes it what is sent.
+    fn prepare(&self, out: Outgoing) -> Result<reqwest::Request, Error> {
+        let mut url =
+            Url::parse(&out.url).map_err(|e| refused(format!("{:?} is no URL: {e}", out.url)))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(
+                "credentials in a URL are not sent; name a credential instead",
+            ));
+        }
+        url.set_fragment(None);
+        let method = reqwest::Method::from_bytes(out.method.as_bytes())
+            .map_err(|_| refused(format!("{:?} is no method", out.method)))?;
+        let rule = self
+            .rules
+            .iter()
+            .find(|rule| rule.allows(method.as_str(), &url))
+            .ok_or_else(|| {
+                let mut shown = url.clone();
+                shown.set_query(None);
+                refused(format!("no egress rule allows {method} {shown}"))
+            })?;
+        if let Some(ip) = address::literal(&url)
+            && !rule.names_address()
+            && !self.allow_private
+            && address::is_private(ip)
+        {
+            return Err(refused(format!("{ip} is a private address")));
+        }
+        let mut headers = HeaderMap::with_capacity(out.headers.len() + 2);
+        for (name, value) in &out.headers {
+            let field = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| refused(format!("{name:?} is no header name")))?;
+            if RESERVED.contains(&field.as_str()) {
+                return Err(refused(format!("the header field {field} is the host's")));
+            }
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                refused(format!(
+                    "the value of {field} has characters that no header field may have"
+                ))
+            })?;
+            headers.append(field, value);
+        }
+        // A compressed answer could not be read by the host.
+        headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+        if let Some(name) = &out.credential {
+            self.attach(name, &mut url, &mut headers)?;
+        }
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = out.payload.map(|body| match body.into_bytes_or_stream() {
+            Ok(bytes) => reqwest::Body::from(bytes),
+            Err(stream) => reqwest::Body::wrap_stream(stream),
+        });
+        Ok(request)
+    }
+
+    fn attach(&self, name: &str, url: &mut Url, headers: &mut HeaderMap) -> Result<(), Error> {
+        let credential = self
+            .credentials
+            .get(name)
+            .ok_or_else(|| refused(format!("no secret {name:?} is granted")))?;
+        if !credential.to.iter().any(|origin| origin.holds(url)) {
+            return Err(refused(format!(
+                "the secret {name:?} is not bound to {}",
+                url.origin().ascii_serialization()
+            )));
+        }
+        let sensitive = |text: &str| {
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| refused(format!("the secret {name:?} fits no header field")))?;
+            value.set_sensitive(true);
+            Ok::<_, Error>(value)
+        };
+        match &credential.attach {
+            AttachAs::Bearer => {
+                let value = Zeroizing::new(format!("Bearer {}", *credential.value));
+                headers.insert("authorization", sensitive(&value)?);
+            }
+            AttachAs::Header(field) => {
+                let field = HeaderName::from_bytes(field.as_bytes())
+                    .map_err(|_| refused(format!("{field:?} is no header name")))?;
+                headers.insert(field, sensitive(&credential.value)?);
+            }
+            AttachAs::Query(parameter) => {
+                url.query_pairs_mut()
+                    .append_pair(parameter, &credential.value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fields by which a component could name another host, frame the body, or bring a credential.
+const RESERVED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorCode::RefusedByPolicy, message)
+}
+
+/// What a failed request is to a component. The URL is left out: it may hold a credential.
+fn failed(host: &str, error: &reqwest::Error) -> Error {
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    let mut last = String::new();
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<RefusedAddress>().is_some() {
+            return refused(format!("{host}: {inner}"));
+        }
+        last = inner.to_string();
+        cause = inner.source();
+    }
+    if error.is_timeout() {
+        return Error::new(
+            ErrorCode::TimedOut,
+            format!("{host} did not answer in time"),
+        );
+    }
+    let what = if error.is_connect() {
+        "could not be reached"
+    } else {
+        "broke the connection"
+    };
+    Error::new(ErrorCode::Upstream, format!("{host} {what}: {last}"))
+}
+
+/// Bytes of a component, as a body.
+pub(crate) fn payload(bytes: Vec<u8>) -> Body {
+    Body::from_bytes(Bytes::from(bytes))
+}

@@ -1,0 +1,137 @@
+//! The two engines and what all plugins share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::bindings;
+use crate::broker::Broker;
+use crate::plugin::{Guest, Plugin};
+use crate::state::State;
+
+/// Calls at a time, over all plugins: more would wait for a core anyway.
+const CALLS: u32 = 1000;
+
+/// Core modules that a component may be made of; those of `componentize-py` have about 20, most of them tiny.
+const MODULES: u32 = 32;
+
+/// Largest memory of an instance from the pool. A slot is address space, not memory, until it is touched.
+pub(crate) const POOLED_MEMORY: u64 = 512 << 20;
+
+/// How often a guest that computes gives way to others.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// Where components run.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) pooled: Place,
+    pub(crate) kept: Place,
+    pub(crate) io: Handle,
+    pub(crate) guests: Handle,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) broker: Broker,
+}
+
+/// An engine, and what it links components to.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<State>,
+}
+
+impl Place {
+    fn new(config: &Config) -> anyhow::Result<Self> {
+        let engine = Engine::new(config).map_err(foreign)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(foreign)?;
+        bindings::provider::ProviderWorld::add_to_linker::<_, HasSelf<State>>(
+            &mut linker,
+            |state| state,
+        )
+        .map_err(foreign)?;
+        Ok(Self { engine, linker })
+    }
+}
+
+impl Sandbox {
+    /// Calls run on `guests`, their requests to the outside on `io`, so that a guest that spins delays neither clients nor
+    /// vendors' answers.
+    ///
+    /// # Errors
+    /// A machine that wasmtime can't run on.
+    pub fn new(io: Handle, guests: Handle) -> anyhow::Result<Self> {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(CALLS)
+            .total_core_instances(CALLS * 4)
+            .total_memories(CALLS * 2)
+            .total_tables(CALLS * 4)
+            .total_stacks(CALLS)
+            .max_core_instances_per_component(MODULES)
+            .max_memories_per_component(MODULES)
+            .max_tables_per_component(MODULES)
+            .max_memory_size(POOLED_MEMORY as usize)
+            // Measured in shared/spikes/instances: with pagemap_scan these halve the cost of an instance.
+            .linear_memory_keep_resident(1 << 20)
+            .table_keep_resident(64 << 10)
+            .async_stack_keep_resident(64 << 10)
+            .pagemap_scan(Enabled::Auto);
+        let mut config = config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let pooled = Place::new(&config)?;
+        let kept = Place::new(&self::config())?;
+        tick(&pooled.engine, &kept.engine);
+        Ok(Self {
+            pooled,
+            kept,
+            io,
+            guests,
+            slots: Arc::new(Semaphore::new(CALLS as usize)),
+            broker: Broker::default(),
+        })
+    }
+}
+
+impl Sandbox {
+    /// Makes these the accelerators that providers find. Calls that run keep those that they opened.
+    pub fn publish<'a>(&self, plugins: impl Iterator<Item = &'a Plugin>) {
+        self.broker
+            .publish(plugins.filter_map(|plugin| match &plugin.guest {
+                Guest::Accelerator(kept) => Some(kept.clone()),
+                Guest::Provider(..) => None,
+            }));
+    }
+}
+
+/// wasmtime has an error type of its own.
+pub(crate) fn foreign(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::Error::from_boxed(error.into_boxed_dyn_error())
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .wasm_component_model(true);
+    config
+}
+
+/// Advances both engines' epochs until both are gone.
+fn tick(pooled: &Engine, kept: &Engine) {
+    let engines = [pooled.weak(), kept.weak()];
+    std::thread::spawn(move || {
+        while engines
+            .iter()
+            .filter_map(|engine| engine.upgrade())
+            .map(|engine| engine.increment_epoch())
+            .count()
+            > 0
+        {
+            std::thread::sleep(EPOCH);
+        }
+    });
+}

@@ -1,0 +1,203 @@
+//! An instance that is kept from call to call: an accelerator with its weights in memory. One thread owns its store and runs
+//! one call after the other; a call that traps or takes too long costs the instance, and the next one gets a new one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use types::{Error, ErrorCode};
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use crate::bindings::accelerator::{Accelerator, AcceleratorPre};
+use crate::bindings::{tensors, wit};
+use crate::call::{self, Bounds};
+use crate::convert::error_out;
+use crate::state::{Shared, State};
+
+type Job = Box<dyn for<'a> FnOnce(&'a mut Owner) -> LocalFuture<'a, ()> + Send>;
+pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A running instance, and which one it is: handles of an earlier one mean nothing to it.
+pub(crate) struct Live {
+    pub(crate) store: Store<State>,
+    pub(crate) world: Accelerator,
+    pub(crate) life: u64,
+}
+
+/// What the thread has.
+pub(crate) struct Owner {
+    pre: AcceleratorPre<State>,
+    shared: Arc<Shared>,
+    bounds: Bounds,
+    live: Option<Live>,
+    lives: u64,
+}
+
+/// A kept instance, as others see it. When the last handle goes, so does the instance.
+pub(crate) struct Kept {
+    pub(crate) name: String,
+    deadline: Duration,
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+impl Kept {
+    pub(crate) fn start(
+        pre: AcceleratorPre<State>,
+        shared: Arc<Shared>,
+        bounds: Bounds,
+    ) -> anyhow::Result<Arc<Self>> {
+        let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
+        let name = shared.name.clone();
+        let deadline = bounds.deadline;
+        let mut owner = Owner {
+            pre,
+            shared,
+            bounds,
+            live: None,
+            lives: 0,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name(format!("kept {name}"))
+            .spawn(move || {
+                runtime.block_on(async move {
+                    while let Some(job) = inbox.recv().await {
+                        job(&mut owner).await;
+                    }
+                });
+            })?;
+        Ok(Arc::new(Self {
+            name,
+            deadline,
+            jobs,
+        }))
+    }
+
+    /// Runs a call in the instance. `life`: the instance that its handles are from.
+    pub(crate) async fn call<T, F>(&self, life: Option<u64>, call: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, wasmtime::Result<Result<T, wit::Error>>>
+            + Send
+            + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let deadline = self.deadline;
+        let job: Job = Box::new(move |owner| {
+            Box::pin(async move {
+                // Who asked may be gone by now.
+                if !reply.is_closed() {
+                    let _ = reply.send(owner.run(life, deadline, call).await);
+                }
+            })
+        });
+        let gone = || {
+            Error::new(
+                ErrorCode::Overloaded,
+                format!("the accelerator {:?} was removed", self.name),
+            )
+        };
+        self.jobs.send(job).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// What it is, under the operator's name, and its models.
+    pub(crate) async fn describe(
+        &self,
+    ) -> Result<(tensors::BackendInfo, Vec<tensors::ModelInfo>), Error> {
+        let name = self.name.clone();
+        self.call(None, move |live| {
+            Box::pin(async move {
+                let backend = live.world.evenhand_plugin_backend();
+                let mut info = match backend.call_describe(&mut live.store).await? {
+                    Ok(info) => info,
+                    Err(error) => return Ok(Err(error)),
+                };
+                info.name = name;
+                let models = backend.call_models(&mut live.store).await?;
+                Ok(models.map(|models| (info, models)))
+            })
+        })
+        .await
+    }
+
+    /// Drops a resource of the instance, when its turn comes.
+    pub(crate) fn drop_later(&self, life: u64, resource: ResourceAny) {
+        let job: Job = Box::new(move |owner| {
+            Box::pin(async move {
+                if let Some(live) = owner.live.as_mut().filter(|live| live.life == life)
+                    && resource.resource_drop_async(&mut live.store).await.is_err()
+                {
+                    owner.live = None;
+                }
+            })
+        });
+        let _ = self.jobs.send(job);
+    }
+}
+
+impl Owner {
+    async fn run<T, F>(
+        &mut self,
+        life: Option<u64>,
+        deadline: Duration,
+        call: F,
+    ) -> Result<T, Error>
+    where
+        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, wasmtime::Result<Result<T, wit::Error>>>,
+    {
+        let name = self.shared.name.clone();
+        let work = async {
+            let live = self.live().await?;
+            if life.is_some_and(|life| life != live.life) {
+                let error = Error::new(
+                    ErrorCode::PluginFailed,
+                    format!("the accelerator {name:?} was restarted in the middle of this call"),
+                );
+                return Ok(Err(error));
+            }
+            Ok(call(live).await?.map_err(error_out))
+        };
+        let outcome: Result<wasmtime::Result<Result<T, Error>>, _> =
+            tokio::time::timeout(deadline, work).await;
+        match outcome {
+            Ok(Ok(answer)) => answer.map_err(|e| if e.plugin.is_none() { e.of(&name) } else { e }),
+            Ok(Err(trap)) => {
+                let memory_hit = self
+                    .live
+                    .take()
+                    .is_some_and(|live| live.store.data().memory.hit);
+                Err(call::failed(&name, &trap, memory_hit, &self.bounds))
+            }
+            Err(_) => {
+                self.live = None;
+                Err(call::timed_out(&name, "deadline", deadline))
+            }
+        }
+    }
+
+    async fn live(&mut self) -> wasmtime::Result<&mut Live> {
+        if self.live.is_none() {
+            let mut store = call::store(self.pre.engine(), &self.shared, &self.bounds);
+            let world = self.pre.instantiate_async(&mut store).await?;
+            self.lives += 1;
+            self.live = Some(Live {
+                store,
+                world,
+                life: self.lives,
+            });
+        }
+        let live = self
+            .live
+            .as_mut()
+            .ok_or_else(|| wasmtime::Error::msg("no instance"))?;
+        // Fuel is for one call; a kept store sees many.
+        live.store.set_hostcall_fuel(self.bounds.hostcall_bytes);
+        Ok(live)
+    }
+}

@@ -1,0 +1,199 @@
+//! From bytes to a plugin that serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use bytesize::ByteSize;
+use tokio::sync::Semaphore;
+use types::config::Plugin as Entry;
+use wasmtime::component::Component;
+
+use crate::bindings::accelerator::AcceleratorPre;
+use crate::bindings::native::ProviderNativeWorldPre;
+use crate::bindings::provider::ProviderWorldPre;
+use crate::call::{self, Bounds};
+use crate::egress::{Egress, Secrets};
+use crate::engine::{POOLED_MEMORY, Place, Sandbox, foreign};
+use crate::kept::Kept;
+use crate::plugin::{Guest, Plugin};
+use crate::state::Shared;
+
+/// The contract's exports, by which a component shows what it is.
+const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
+const NATIVE: &str = "evenhand:plugin/native@0.1.0";
+const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
+const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
+
+/// What a component that is no plugin is told.
+const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider` or `backend`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
+
+/// A plugin must answer the host's first questions in this time.
+const PROBE: Duration = Duration::from_secs(30);
+
+impl Sandbox {
+    /// Makes a plugin of a component's bytes: compiles it, links it to what its entry grants, and asks it what it is.
+    /// `secrets` has a value for each secret of the grant; paths of weights are taken as they stand. Compiling takes seconds and
+    /// happens on a thread of its own.
+    ///
+    /// # Errors
+    /// Why it can't serve: no component, of another world, imports that the contract lacks, a secret that isn't set, a trap.
+    pub async fn load(
+        &self,
+        bytes: Vec<u8>,
+        entry: &Entry,
+        secrets: &Secrets,
+    ) -> anyhow::Result<Plugin> {
+        ensure_component(&bytes)?;
+        let grant = &entry.grant;
+        let bounds = Bounds::from(&entry.limits);
+        if !grant.keep {
+            ensure!(
+                bounds.memory <= POOLED_MEMORY,
+                "limits.memory = {} is more than the {} that an instance of a call can have",
+                ByteSize(bounds.memory),
+                ByteSize(POOLED_MEMORY)
+            );
+        }
+        let shared = Arc::new(Shared {
+            name: entry.name.clone(),
+            config: serde_json::to_string(&entry.config)
+                .context("the plugin's config is not JSON")?,
+            egress: Egress::new(grant, secrets, self.io.clone())?,
+            weights: grant.weights.clone(),
+            accelerators: grant.accelerators.clone(),
+            broker: self.broker.clone(),
+        });
+        let place = if grant.keep { &self.kept } else { &self.pooled };
+        let component = compile(place, bytes).await?;
+        let (guest, dialects) = self
+            .admit(place, &component, &shared, &bounds, grant.keep)
+            .await?;
+        Ok(Plugin {
+            guest,
+            dialects,
+            permits: Arc::new(Semaphore::new(entry.limits.concurrency)),
+            slots: self.slots.clone(),
+            guests: self.guests.clone(),
+            shared,
+            bounds,
+        })
+    }
+
+    /// Links a component to its world, and asks it the first questions.
+    async fn admit(
+        &self,
+        place: &Place,
+        component: &Component,
+        shared: &Arc<Shared>,
+        bounds: &Bounds,
+        keep: bool,
+    ) -> anyhow::Result<(Guest, Vec<String>)> {
+        let ty = component.component_type();
+        let exports: Vec<String> = ty
+            .exports(&place.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let has = |name: &str| exports.iter().any(|export| export == name);
+        let link = || {
+            place
+                .linker
+                .instantiate_pre(component)
+                .map_err(foreign)
+                .context("it imports what the contract doesn't have")
+        };
+        match (has(PROVIDER), has(BACKEND)) {
+            (true, true) => bail!("it exports both `provider` and `backend`; {EXPECTED}, not both"),
+            (true, false) => {
+                ensure!(
+                    !keep,
+                    "grant.keep is for accelerators: a provider gets a fresh instance for every call"
+                );
+                let pre = link()?;
+                let provider = ProviderWorldPre::new(pre.clone()).map_err(foreign)?;
+                let native = has(NATIVE)
+                    .then(|| ProviderNativeWorldPre::new(pre))
+                    .transpose()
+                    .map_err(foreign)?;
+                let mut store = call::store(&place.engine, shared, bounds);
+                let asked = async {
+                    let Some(native) = &native else {
+                        provider.instantiate_async(&mut store).await?;
+                        return Ok(Vec::new());
+                    };
+                    let world = native.instantiate_async(&mut store).await?;
+                    world
+                        .evenhand_plugin_native()
+                        .call_dialects(&mut store)
+                        .await
+                };
+                let outcome = tokio::time::timeout(PROBE.min(bounds.deadline), asked).await;
+                let dialects = match outcome {
+                    Err(_) => bail!(call::timed_out(
+                        &shared.name,
+                        "load",
+                        PROBE.min(bounds.deadline)
+                    )),
+                    Ok(Err(trap)) => bail!(call::failed(
+                        &shared.name,
+                        &trap,
+                        store.data().memory.hit,
+                        bounds
+                    )),
+                    Ok(Ok(dialects)) => dialects,
+                };
+                Ok((Guest::Provider(provider, native), dialects))
+            }
+            (false, true) => {
+                ensure!(
+                    keep,
+                    "it is an accelerator, whose instance is kept with its weights: that is a grant, write keep = true under [plugin.grant]"
+                );
+                let pre = AcceleratorPre::new(link()?).map_err(foreign)?;
+                let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
+                kept.describe().await?;
+                Ok((Guest::Accelerator(kept), Vec::new()))
+            }
+            (false, false) if has(TOOLS) => {
+                bail!("it is a tool component, which this version can't run yet; {EXPECTED}")
+            }
+            (false, false) if exports.is_empty() => bail!("it exports nothing; {EXPECTED}"),
+            (false, false) => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
+        }
+    }
+}
+
+/// Tells what a file is by its first bytes: `\0asm`, then version and layer.
+/// <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>
+fn ensure_component(bytes: &[u8]) -> anyhow::Result<()> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
+            bail!("it is a core WebAssembly module, not a component; {EXPECTED}")
+        }
+        _ if bytes.is_empty() => bail!("the file is empty; {EXPECTED}"),
+        _ => bail!("it is not WebAssembly; {EXPECTED}"),
+    }
+}
+
+async fn compile(place: &Place, bytes: Vec<u8>) -> anyhow::Result<Component> {
+    let engine = place.engine.clone();
+    let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, bytes)).await?;
+    compiled
+        .map_err(foreign)
+        .with_context(|| format!("it is not a valid component; {EXPECTED}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_component_is_named() {
+        let refused = |bytes: &[u8]| ensure_component(bytes).unwrap_err().to_string();
+        assert!(refused(b"").contains("empty"));
+        assert!(refused(b"#!/bin/sh\n").contains("not WebAssembly"));
+        assert!(refused(b"\0asm\x01\0\0\0").contains("core WebAssembly module"));
+        assert!(ensure_component(b"\0asm\x0d\0\x01\0").is_ok());
+    }
+}

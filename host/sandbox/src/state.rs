@@ -1,0 +1,85 @@
+//! What a store holds, and the small imports: log, config.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::bindings::{config, log, tensors, wit};
+use crate::broker::Broker;
+use crate::egress::Egress;
+use crate::limits::MemoryLimit;
+use crate::logs;
+use crate::weights::Granted;
+
+/// What all instances of a plugin's revision share.
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) config: String,
+    pub(crate) egress: Egress,
+    pub(crate) weights: Granted,
+    pub(crate) accelerators: Vec<String>,
+    pub(crate) broker: Broker,
+}
+
+/// The data of one store.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) memory: MemoryLimit,
+    pub(crate) plugin: Arc<Shared>,
+    log: logs::Budget,
+}
+
+impl State {
+    pub(crate) fn new(plugin: Arc<Shared>, memory: u64, handles: usize) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handles);
+        // No environment, arguments, files or sockets; clocks and randomness are wasmtime-wasi's defaults.
+        let wasi = WasiCtx::builder()
+            .allow_tcp(false)
+            .allow_udp(false)
+            .stdout(logs::Output::new(&plugin.name))
+            .stderr(logs::Output::new(&plugin.name))
+            .build();
+        Self {
+            wasi,
+            table,
+            memory: MemoryLimit::new(memory),
+            plugin,
+            log: logs::Budget::default(),
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl wit::Host for State {}
+impl tensors::Host for State {}
+
+impl config::Host for State {
+    async fn get(&mut self) -> wasmtime::Result<String> {
+        Ok(self.plugin.config.clone())
+    }
+}
+
+impl log::Host for State {
+    async fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => tracing::Level::TRACE,
+            log::Level::Debug => tracing::Level::DEBUG,
+            log::Level::Info => tracing::Level::INFO,
+            log::Level::Warn => tracing::Level::WARN,
+            log::Level::Error => tracing::Level::ERROR,
+        };
+        self.log.write(&self.plugin.name, level, &message);
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+"""Fixtures that all tests share. Each worker has its own vendors and its own Evenhand."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness import Evenhand, config, provider, secrets
+from vendors import AnthropicVendor, OpenAIVendor
+
+OPENAI_KEY = "sk-vendor-openai-secret"
+ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
+
+
+@pytest.fixture(scope="session")
+def openai_vendor() -> Iterator[OpenAIVendor]:
+    with OpenAIVendor(OPENAI_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def anthropic_vendor() -> Iterator[AnthropicVendor]:
+    with AnthropicVendor(ANTHROPIC_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> dict:
+    """The vendors by dialect."""
+    return {"openai": openai_vendor, "anthropic": anthropic_vendor}
+
+
+@pytest.fixture(scope="session")
+def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
+    """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
+    text = config(provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"]))
+    with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
+        yield running

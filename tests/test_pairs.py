@@ -1,0 +1,119 @@
+"""Each client dialect with each provider, whole and streamed: what the client's SDK says reaches the vendor, what the
+vendor says reaches the client."""
+
+import math
+
+import pytest
+
+from cases import CASES, WEATHER, Setting
+from clients import CLIENTS
+
+DIALECTS = list(CLIENTS)
+PROVIDERS = ["openai", "anthropic"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_pair(case, dialect, provider, stream, evenhand, vendors):
+    before = len(vendors[provider].requests)
+    case(Setting(evenhand.client(dialect), provider, stream, prefix=f"{provider}/"))
+    asked = [r for r in vendors[provider].requests[before:] if r.method == "POST"]
+    assert asked and all(request.status == 200 for request in asked)
+    assert all(request.json.get("stream", False) == stream for request in asked)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("choice", ["none", "required", "clock"])
+def test_tool_choice(choice, dialect, provider, evenhand):
+    client = evenhand.client(dialect)
+    clock = WEATHER | {"name": "clock"}
+    given = {
+        "openai": {"clock": {"type": "function", "function": {"name": "clock"}}}.get(choice, choice),
+        "anthropic": {
+            "none": {"type": "none"},
+            "required": {"type": "any"},
+            "clock": {"type": "tool", "name": "clock"},
+        }[choice],
+    }[dialect]
+    answer = client.ask(f"{provider}/mock-echo", [client.user("Bern")], tools=[WEATHER, clock], tool_choice=given)
+    assert [call.name for call in answer.calls] == {"none": [], "required": ["weather"], "clock": ["clock"]}[choice]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("dialect, provider", [("openai", "anthropic"), ("anthropic", "openai")])
+def test_a_tool_s_name_that_the_vendor_refuses_is_restored(dialect, provider, stream, evenhand):
+    client = evenhand.client(dialect)
+    tool = WEATHER | {"name": "a.name-with.dots/and_" + "length" * 12}
+    turns = [client.user("Kyiv")]
+    asked = client.ask(f"{provider}/mock-tools", turns, tools=[tool], stream=stream)
+    assert [call.name for call in asked.calls] == [tool["name"]]
+    turns += [asked.turn, *client.results([(asked.calls[0].id, "mild")])]
+    assert client.ask(f"{provider}/mock-tools", turns, tools=[tool], stream=stream).text.endswith("= mild")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_sampling_settings_reach_the_vendor(provider, evenhand, vendors):
+    client = evenhand.client("openai")
+    client.ask(f"{provider}/mock-echo", [client.user("Hi")], temperature=0.25)
+    assert vendors[provider].last.json["temperature"] == 0.25
+
+
+@pytest.mark.parametrize("client_format", ["float", "base64"])
+def test_embeddings(client_format, evenhand, vendors):
+    sdk = evenhand.client("openai").sdk
+    texts = ["to be or not", "to be", "unlike"]
+    got = sdk.embeddings.create(model="openai/mock-embed", input=texts, encoding_format=client_format, dimensions=16)
+    assert (got.usage.prompt_tokens, got.usage.total_tokens) == (7, 7)
+    direct = CLIENTS["openai"](vendors["openai"].url, vendors["openai"].key).sdk
+    wanted = direct.embeddings.create(model="mock-embed", input=texts, encoding_format=client_format, dimensions=16)
+    assert [item.index for item in got.data] == [0, 1, 2]
+    assert [item.embedding for item in got.data] == [item.embedding for item in wanted.data]
+
+
+def test_embeddings_as_the_sdk_asks_by_default(evenhand):
+    sdk = evenhand.client("openai").sdk
+    one = sdk.embeddings.create(model="openai/mock-embed", input="a b")
+    tokens = sdk.embeddings.create(model="openai/mock-embed", input=[[1, 2], [3]])
+    assert math.hypot(*one.data[0].embedding) == pytest.approx(1, abs=1e-5)
+    assert len(tokens.data) == 2 and tokens.usage.prompt_tokens == 3
+
+
+def test_a_provider_without_embeddings_says_so(evenhand):
+    client = evenhand.client("openai")
+    with pytest.raises(client.errors.BadRequestError, match="embed") as caught:
+        client.sdk.embeddings.create(model="anthropic/mock-embed", input="a")
+    assert caught.value.code == "unsupported"
+
+
+def test_count_tokens(evenhand):
+    client = evenhand.client("anthropic")
+    counted = client.sdk.messages.count_tokens(
+        model="anthropic/mock-echo", system="two words", messages=[client.user("and three more")]
+    )
+    assert counted.input_tokens == 5
+
+
+def test_models_are_listed_in_both_shapes(evenhand, vendors):
+    openai = {model.id: model for model in evenhand.client("openai").sdk.models.list()}
+    anthropic = {model.id: model for model in evenhand.client("anthropic").sdk.models.list()}
+    direct = CLIENTS["openai"](vendors["openai"].url, vendors["openai"].key).sdk
+    wanted = {f"{provider}/{model.id}" for provider in PROVIDERS for model in direct.models.list()}
+    assert set(openai) == set(anthropic) == wanted
+    assert openai["openai/mock-echo"].owned_by == "mock-openai"
+    assert anthropic["anthropic/mock-echo"].display_name == "Mock Echo"
+    assert anthropic["anthropic/mock-echo"].max_input_tokens == 200_000
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_one_model_is_found_though_its_name_has_a_slash(dialect, provider, evenhand):
+    client = evenhand.client(dialect)
+    # Both SDKs send the slash as %2F.
+    assert client.sdk.models.retrieve(f"{provider}/mock-echo").id == f"{provider}/mock-echo"
+    path = {"openai": "/models/{}", "anthropic": "/v1/models/{}"}[dialect]
+    assert client.sdk.get(path.format(f"{provider}/mock-echo"), cast_to=object)["id"] == f"{provider}/mock-echo"
+    with pytest.raises(client.errors.NotFoundError):
+        client.sdk.models.retrieve(f"{provider}/mock-ekko")

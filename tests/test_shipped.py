@@ -1,0 +1,78 @@
+"""The configurations that come with Evenhand are right: the default, and the documentation's example."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness import CHAT_MODEL, EMBED_MODEL, MODELS, PLUGINS, ROOT, Evenhand, check, need
+from vendors import AnthropicVendor, OpenAIVendor
+
+LOCAL = {f"local/{CHAT_MODEL}", f"local/{EMBED_MODEL}"}
+PORT = re.compile(r"127\.0\.0\.1:\d+(?=\"\n)")
+
+# Both compile all of their plugins twice.
+pytestmark = pytest.mark.timeout(300)
+
+
+def shipped(path: str, replaced: dict[str, str | Path]) -> str:
+    """A file's text, changed where a test must: every piece to replace must be there."""
+    need(MODELS, "cargo xtask models")
+    need(PLUGINS, "cargo xtask plugins")
+    text = (ROOT / path).read_text()
+    for old, new in replaced.items():
+        assert old in text, f"{path} has no {old}"
+        text = text.replace(old, str(new))
+    return text
+
+
+def everything(running: Evenhand, **client) -> set[str]:
+    return {model.id for model in running.client("openai", **client).sdk.models.list()}
+
+
+def test_the_default(tmp_path):
+    text = shipped("plugins/default.toml", {"../target/plugins": PLUGINS})
+    checked = check(tmp_path, text)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    # Its ports may be taken.
+    moved = text.replace("[admin]", '[server]\nlisten = "127.0.0.1:0"\n[admin]\nlisten = "127.0.0.1:0"')
+    with Evenhand(tmp_path, moved) as running:
+        assert everything(running) == LOCAL
+
+
+def test_the_example(tmp_path):
+    (tmp_path / "plugins").symlink_to(PLUGINS)
+    for name in ("lab", "team-b"):
+        (tmp_path / name).write_text(f"sk-{name}\n")
+    env = {
+        "EVENHAND_ADMIN_TOKEN": "sk-admin",
+        "OPENAI_API_KEY": "sk-openai",
+        "ANTHROPIC_API_KEY": "sk-anthropic",
+        "TEAM_A_KEY": "sk-team-a",
+    }
+    with (
+        OpenAIVendor("sk-openai") as openai,
+        AnthropicVendor("sk-anthropic") as anthropic,
+        OpenAIVendor("sk-lab") as lab,
+    ):
+        text = shipped(
+            "docs/evenhand.example.toml",
+            {
+                "https://api.openai.com": openai.url,
+                "https://api.anthropic.com": anthropic.url,
+                "http://10.0.0.7:8000": lab.url,
+                "/run/secrets": tmp_path,
+            },
+        )
+        named = set(re.findall(r'env = "(\w+)"', text))
+        assert named == set(env), "the variables that its first lines name"
+        checked = check(tmp_path, text, env)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert "5 plugins, 2 routes, 2 keys" in checked.stdout
+        with Evenhand(tmp_path, PORT.sub("127.0.0.1:0", text), env) as running:
+            listed = everything(running, key="sk-team-a")
+            assert {"smart", "openai/mock-echo"} <= listed
+            assert all(model == "smart" or model.startswith("openai/") for model in listed)
+            assert everything(running, key="sk-team-b") == {"small"}
+            for vendor in (openai, anthropic, lab):
+                assert [request.status for request in vendor.requests] == [200] * len(vendor.requests) != []

@@ -1,0 +1,42 @@
+//! The product's tests: pytest drives the built binary with the official SDKs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use anyhow::Result;
+use sha2::{Digest, Sha256};
+
+use crate::{root, run};
+
+/// Runs pytest on `tests/` with these arguments.
+pub(crate) fn pytest(args: &[OsString]) -> Result<()> {
+    let requirements = root().join("tests/requirements.txt");
+    let hash = format!("{:x}", Sha256::digest(fs::read(&requirements)?));
+    // A folder for each set of requirements: what an interrupted run left is not taken for whole.
+    let packages = root().join("target/python").join(&hash[..16]);
+    if !packages.join("complete").exists() {
+        let _ = fs::remove_dir_all(&packages);
+        run(Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--target",
+            ])
+            .arg(&packages)
+            .arg("--requirement")
+            .arg(&requirements))?;
+        fs::write(packages.join("complete"), "")?;
+    }
+    let mut pytest = Command::new("python3");
+    pytest
+        .args(["-m", "pytest", "tests"])
+        .env("PYTHONPATH", &packages);
+    match args {
+        [] => run(pytest.args(["--numprocesses", "2"])),
+        args => run(pytest.args(args)),
+    }
+}
