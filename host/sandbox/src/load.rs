@@ -16,7 +16,7 @@ use crate::call::{self, Bounds};
 use crate::egress::{Egress, Secrets};
 use crate::engine::{POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::kept::Kept;
-use crate::plugin::{Guest, Plugin};
+use crate::plugin::{Guest, Plugin, Provider};
 use crate::state::Shared;
 
 /// The contract's exports, by which a component shows what it is.
@@ -110,7 +110,7 @@ impl Sandbox {
                     "grant.keep is for accelerators: a provider gets a fresh instance for every call"
                 );
                 let pre = link()?;
-                let provider = ProviderWorldPre::new(pre.clone()).map_err(foreign)?;
+                let world = ProviderWorldPre::new(pre.clone()).map_err(foreign)?;
                 let native = has(NATIVE)
                     .then(|| ProviderNativeWorldPre::new(pre))
                     .transpose()
@@ -118,7 +118,7 @@ impl Sandbox {
                 let mut store = call::store(&place.engine, shared, bounds);
                 let asked = async {
                     let Some(native) = &native else {
-                        provider.instantiate_async(&mut store).await?;
+                        world.instantiate_async(&mut store).await?;
                         return Ok(Vec::new());
                     };
                     let world = native.instantiate_async(&mut store).await?;
@@ -142,7 +142,10 @@ impl Sandbox {
                     )),
                     Ok(Ok(dialects)) => dialects,
                 };
-                Ok((Guest::Provider(provider, native), dialects))
+                Ok((
+                    Guest::Provider(Box::new(Provider { world, native })),
+                    dialects,
+                ))
             }
             (false, true) => {
                 ensure!(

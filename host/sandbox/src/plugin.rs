@@ -20,7 +20,7 @@ use wasmtime::Store;
 use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::native::exports::evenhand::plugin::native as wit_native;
 use crate::bindings::provider::ProviderWorldPre;
-use crate::bindings::provider::exports::evenhand::plugin::provider::Guest as Provider;
+use crate::bindings::provider::exports::evenhand::plugin::provider::Guest as Exports;
 use crate::bindings::wit;
 use crate::body::Body;
 use crate::call::{self, Bounds};
@@ -31,12 +31,15 @@ use crate::state::{Shared, State};
 
 /// What a component is.
 pub(crate) enum Guest {
-    /// With its native path, where it has one.
-    Provider(
-        ProviderWorldPre<State>,
-        Option<ProviderNativeWorldPre<State>>,
-    ),
+    Provider(Box<Provider>),
     Accelerator(Arc<Kept>),
+}
+
+/// A provider component, linked.
+pub(crate) struct Provider {
+    pub(crate) world: ProviderWorldPre<State>,
+    /// With its native path, where it has one.
+    pub(crate) native: Option<ProviderNativeWorldPre<State>>,
 }
 
 /// What a plugin is to the operator.
@@ -203,7 +206,11 @@ impl Plugin {
         send: &mpsc::Sender<Step>,
     ) -> Out<Result<(), Error>> {
         let idle = self.bounds.idle;
-        let world = self.provider()?.instantiate_async(&mut *store).await?;
+        let world = self
+            .provider()?
+            .world
+            .instantiate_async(&mut *store)
+            .await?;
         let provider = world.evenhand_plugin_provider();
         let generation = match provider.call_generate(&mut *store, request).await? {
             Ok(generation) => generation,
@@ -276,7 +283,7 @@ impl Plugin {
         request: NativeRequest,
         body: Body,
     ) -> Out<Response> {
-        let Guest::Provider(_, Some(pre)) = &self.guest else {
+        let Some(pre) = &self.provider()?.native else {
             wasmtime::bail!("it has no native path");
         };
         let request = wit_native::NativeRequest {
@@ -331,7 +338,7 @@ impl Plugin {
     async fn unary<T, F>(self: &Arc<Self>, call: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a Provider, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
+        F: for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
             + Send
             + 'static,
     {
@@ -341,7 +348,11 @@ impl Plugin {
             let _seat = seat;
             let mut store = plugin.store()?;
             let run = async {
-                let world = plugin.provider()?.instantiate_async(&mut store).await?;
+                let world = plugin
+                    .provider()?
+                    .world
+                    .instantiate_async(&mut store)
+                    .await?;
                 call(world.evenhand_plugin_provider(), &mut store).await
             };
             let outcome = timeout(plugin.bounds.deadline, run).await;
@@ -352,23 +363,27 @@ impl Plugin {
             .map_err(|_| self.lost())?
     }
 
-    fn provider(&self) -> wasmtime::Result<&ProviderWorldPre<State>> {
+    fn provider(&self) -> wasmtime::Result<&Provider> {
         match &self.guest {
-            Guest::Provider(pre, _) => Ok(pre),
+            Guest::Provider(provider) => Ok(provider),
             Guest::Accelerator(_) => wasmtime::bail!("an accelerator serves no calls of clients"),
         }
     }
 
     /// A fresh store for a call.
     fn store(&self) -> Result<Store<State>, Error> {
-        let Guest::Provider(pre, _) = &self.guest else {
+        let Guest::Provider(provider) = &self.guest else {
             let error = format!(
                 "{:?} is an accelerator: it serves providers, not clients",
                 self.name()
             );
             return Err(Error::new(ErrorCode::Unsupported, error).of(self.name()));
         };
-        Ok(call::store(pre.engine(), &self.shared, &self.bounds))
+        Ok(call::store(
+            provider.world.engine(),
+            &self.shared,
+            &self.bounds,
+        ))
     }
 
     /// Names what went wrong.

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use dialects::Dialect;
 use dialects::native::Tap;
 use proptest::prelude::*;
 
@@ -59,7 +60,7 @@ fn nothing_stalls() {
     assert_eq!(tap.finish(), "data: [DONE]");
     assert!(tap.ended());
     let mut tap = Tap::new(Dialect::OpenAi, true, false);
-    assert_eq!(pushed(&mut tap, "dat"), "dat");
+    assert_eq!(pushed(&mut tap, "data: {}\n\n"), "data: {}\n\n");
 }
 
 #[test]
@@ -85,9 +86,9 @@ fn a_huge_event_is_not_held() {
 #[test]
 fn errors_end_streams() {
     for (dialect, event) in [
-        ("openai-chat", "data: {\"error\":{\"message\":\"x\"}}\n\n"),
+        (Dialect::OpenAi, "data: {\"error\":{\"message\":\"x\"}}\n\n"),
         (
-            "anthropic-messages",
+            Dialect::Anthropic,
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}}\n\n",
         ),
     ] {
@@ -132,7 +133,7 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..8),
         hide in any::<bool>(), stream in any::<bool>(),
     ) {
-        for dialect in ["openai-chat", "openai-embeddings", "anthropic-messages", "anthropic-count-tokens"] {
+        for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
             let mut tap = Tap::new(dialect, stream, hide);
             prop_assert_eq!(&through(&mut tap, &bytes, &cuts), &bytes);
             let _ = tap.usage();
