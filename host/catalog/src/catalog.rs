@@ -14,6 +14,7 @@ use crate::revision::{Revision, Source, resolve};
 use crate::secrets;
 
 /// What serves, as of the last change. Swapped as a whole: a call sees one.
+#[derive(Clone)]
 pub struct Snapshot {
     /// The configuration that serves.
     pub config: Config,
@@ -112,30 +113,18 @@ impl Catalog {
     pub async fn reload(&self) {
         let _one = self.changing.lock().await;
         let before = self.current.load_full();
-        let wanted = match read(&self.file) {
+        let wanted = match read(&self.file).and_then(|wanted| keep_addresses(wanted, &before)) {
             Ok(wanted) => wanted,
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(file = %self.file.display(), "the configuration is invalid, nothing changes: {error}");
                 self.current.store(Arc::new(Snapshot {
-                    config: before.config.clone(),
-                    keys: before.keys.clone(),
-                    admin_token: before.admin_token.clone(),
-                    revisions: before.revisions.clone(),
-                    status: before.status.clone(),
                     config_error: Some(error),
+                    ..(*before).clone()
                 }));
                 return;
             }
         };
-        if wanted.config.server.listen != before.config.server.listen
-            || wanted.config.admin.as_ref().map(|a| a.listen)
-                != before.config.admin.as_ref().map(|a| a.listen)
-        {
-            tracing::warn!(
-                "the addresses to listen on changed: that takes effect when evenhand starts again"
-            );
-        }
         let (revisions, status) = load(
             &wanted.config,
             folder(&self.file),
@@ -214,6 +203,29 @@ fn read(file: &Path) -> anyhow::Result<Wanted> {
         keys,
         admin_token,
     })
+}
+
+/// Addresses are bound once, at the start: what they ask of the rest of the file (keys, a token) is asked as long as they serve.
+fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wanted> {
+    let asked = wanted.config.clone();
+    wanted.config.server.listen = before.config.server.listen;
+    match (&mut wanted.config.admin, &before.config.admin) {
+        (Some(admin), Some(bound)) => admin.listen = bound.listen,
+        (None, None) => {}
+        (admin @ Some(_), None) => *admin = None,
+        (None, Some(_)) => anyhow::bail!(
+            "[admin] is gone, but the control plane serves until evenhand starts again: put it back, or restart"
+        ),
+    }
+    wanted.config.check().with_context(|| {
+        "the addresses to listen on change only when evenhand starts again, and those of now need more".to_owned()
+    })?;
+    if wanted.config != asked {
+        tracing::warn!(
+            "the addresses to listen on changed: that takes effect when evenhand starts again"
+        );
+    }
+    Ok(wanted)
 }
 
 /// A revision for each entry: the one before where nothing changed or the change is broken.

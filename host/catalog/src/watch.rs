@@ -1,80 +1,52 @@
 //! Changes of files, as reloads.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
-
 use crate::Catalog;
 
-/// A file is read when nothing was written for this long: a copy comes in several writes.
-const QUIET: Duration = Duration::from_millis(100);
+/// How often the files are looked at. Looking is a `stat` for each: it sees what a notice of changes misses, such as links that
+/// are turned elsewhere, folders that are replaced, network file systems. See docs/decisions/006.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// Reloads the catalog whenever one of its files changes, until the future is dropped.
-///
-/// # Errors
-/// The system gives no notice of changes.
-pub async fn watch(catalog: Arc<Catalog>) -> anyhow::Result<()> {
-    let (send, mut changes) = mpsc::unbounded_channel();
-    let mut watcher =
-        notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            Ok(event) => drop(send.send(event.paths)),
-            Err(error) => tracing::warn!(%error, "watching files"),
-        })
-        .context("changes of files can't be watched")?;
-    let mut watched = BTreeSet::new();
+/// What tells one state of a file from another; `None` where there is none.
+type Mark = Option<(u64, u64, u64, i64, i64)>;
+
+/// Reloads the catalog whenever one of its files has changed and then kept still for a moment, since a copy comes in several
+/// writes. Runs until it is dropped.
+pub async fn watch(catalog: Arc<Catalog>) {
+    // Empty: what changed while the catalog was opened is found too.
+    let mut loaded = BTreeMap::new();
+    let mut seen = BTreeMap::new();
     loop {
-        let files = catalog.files();
-        follow(&mut watcher, &mut watched, &files);
-        let Some(paths) = changes.recv().await else {
-            return Ok(());
-        };
-        if !matters(&paths, &files) {
-            continue;
+        let now = marks(&catalog).await;
+        if now != loaded && now == seen {
+            catalog.reload().await;
+            loaded = now;
+        } else {
+            seen = now;
         }
-        while let Ok(Some(_)) = tokio::time::timeout(QUIET, changes.recv()).await {}
-        catalog.reload().await;
+        tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Watches the folders, since editors replace files.
-fn follow(
-    watcher: &mut RecommendedWatcher,
-    watched: &mut BTreeSet<PathBuf>,
-    files: &BTreeSet<PathBuf>,
-) {
-    let folders: BTreeSet<PathBuf> = files
-        .iter()
-        .filter_map(|file| file.parent())
-        .map(Path::to_owned)
-        .collect();
-    for gone in watched.difference(&folders) {
-        let _ = watcher.unwatch(gone);
-    }
-    watched.retain(|folder| folders.contains(folder));
-    for folder in folders {
-        if !watched.contains(&folder) {
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(watched.insert(folder)),
-                Err(error) => {
-                    tracing::warn!(folder = %folder.display(), %error, "changes in this folder are not seen")
-                }
-            }
-        }
-    }
-}
-
-/// Does a change concern one of the files?
-fn matters(paths: &[PathBuf], files: &BTreeSet<PathBuf>) -> bool {
-    paths.is_empty()
-        || paths.iter().any(|path| {
-            files
-                .iter()
-                .any(|file| file.file_name() == path.file_name())
-        })
+async fn marks(catalog: &Catalog) -> BTreeMap<PathBuf, Mark> {
+    let files = catalog.files();
+    // A file system that hangs must not hold a thread that serves.
+    let looked = tokio::task::spawn_blocking(|| {
+        files
+            .into_iter()
+            .map(|file| {
+                let mark = std::fs::metadata(&file).ok().map(|found| {
+                    let changed = (found.mtime(), found.mtime_nsec());
+                    (found.dev(), found.ino(), found.size(), changed.0, changed.1)
+                });
+                (file, mark)
+            })
+            .collect()
+    });
+    looked.await.unwrap_or_default()
 }

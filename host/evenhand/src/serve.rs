@@ -12,7 +12,7 @@ use catalog::Catalog;
 use futures::future::try_join_all;
 use sandbox::Sandbox;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use types::neutral::Task;
 
@@ -42,12 +42,11 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
             .into_iter()
             .map(|(listener, plane)| run(listener, plane, stopped.clone())),
     );
-    let followed = follow(catalog.clone());
-    tokio::spawn(async move {
-        if let Err(error) = followed.await {
-            tracing::error!("changes of files are not followed: {error:#}");
-        }
-    });
+    tokio::spawn(catalog::watch(catalog.clone()));
+    tokio::spawn(reload_on_hangup(
+        catalog.clone(),
+        signal(SignalKind::hangup())?,
+    ));
     tokio::spawn(async move { greet(&catalog, address).await });
     let mut terminate = signal(SignalKind::terminate())?;
     let told = async move {
@@ -83,16 +82,10 @@ async fn run(listener: TcpListener, plane: Router, mut stopped: watch::Receiver<
         .await?)
 }
 
-/// Reloads on SIGHUP and on changes of files.
-async fn follow(catalog: Arc<Catalog>) -> Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let asked = catalog.clone();
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            asked.reload().await;
-        }
-    });
-    catalog::watch(catalog).await
+async fn reload_on_hangup(catalog: Arc<Catalog>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        catalog.reload().await;
+    }
 }
 
 /// Says what is served, and how to try it.

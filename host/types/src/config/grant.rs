@@ -3,7 +3,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// `[plugin.grant]`: empty unless the operator wrote it.
@@ -25,8 +26,7 @@ pub struct Grant {
 }
 
 /// Where a secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// An environment variable of the host.
     Env(String),
@@ -35,8 +35,7 @@ pub enum SecretSource {
 }
 
 /// A secret that the host attaches on a plugin's behalf.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "RawSecretGrant")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SecretGrant {
     /// Where it comes from.
     pub source: SecretSource,
@@ -48,7 +47,14 @@ pub struct SecretGrant {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawSecretGrant {
+struct RawSource {
+    env: Option<String>,
+    file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrant {
     env: Option<String>,
     file: Option<PathBuf>,
     #[serde(rename = "as")]
@@ -56,23 +62,48 @@ struct RawSecretGrant {
     to: Vec<Origin>,
 }
 
-impl TryFrom<RawSecretGrant> for SecretGrant {
-    type Error = String;
+impl SecretSource {
+    fn of<E: de::Error>(env: Option<String>, file: Option<PathBuf>) -> Result<Self, E> {
+        match (env, file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path)),
+            _ => Err(E::custom("a secret has either `env` or `file`")),
+        }
+    }
+}
 
-    fn try_from(raw: RawSecretGrant) -> Result<Self, String> {
-        let source = match (raw.env, raw.file) {
-            (Some(name), None) => SecretSource::Env(name),
-            (None, Some(path)) => SecretSource::File(path),
-            _ => return Err("a secret has either `env` or `file`".into()),
-        };
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: RawSource = table(deserializer)?;
+        Self::of(raw.env, raw.file)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretGrant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: RawGrant = table(deserializer)?;
         if raw.to.is_empty() {
-            return Err("`to` is empty: name the origins that the secret may be sent to".into());
+            return Err(de::Error::custom(
+                "`to` is empty: name the origins that the secret may be sent to",
+            ));
         }
         Ok(Self {
-            source,
+            source: SecretSource::of(raw.env, raw.file)?,
             attach: raw.attach,
             to: raw.to,
         })
+    }
+}
+
+/// A table. Anything else may be a secret that was written down by mistake, so the error doesn't show it.
+fn table<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        table @ toml::Value::Table(_) => table
+            .try_into()
+            .map_err(|error: toml::de::Error| de::Error::custom(error.message())),
+        _ => Err(de::Error::custom(
+            "a secret is a table, { env = \"NAME\" } or { file = \"PATH\" }; its value is never in this file",
+        )),
     }
 }
 

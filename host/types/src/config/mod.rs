@@ -192,9 +192,14 @@ impl Key {
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not TOML, or not of the shape.
-    #[error("{0}")]
-    Shape(#[from] toml::de::Error),
+    /// Not TOML, or not of the shape. The line itself is not shown: a secret may stand there by mistake.
+    #[error("line {line}: {message}")]
+    Shape {
+        /// Counted from 1; of the first character that is at fault.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// Of the shape, but contradictory.
     #[error("{0}")]
     Meaning(String),
@@ -206,12 +211,30 @@ impl Config {
     /// # Errors
     /// What is wrong, with its line where the text is at fault.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)?;
-        config.check().map_err(ConfigError::Meaning)?;
+        if text.trim().is_empty() {
+            // More likely a file that is just being written than a wish to serve nothing.
+            return Err(ConfigError::Meaning("it is empty".into()));
+        }
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Shape {
+            line: error
+                .span()
+                .and_then(|at| text.get(..at.start))
+                .map_or(1, |before| before.matches('\n').count() + 1),
+            message: error.message().to_owned(),
+        })?;
+        config.check()?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Looks for contradictions.
+    ///
+    /// # Errors
+    /// The first that it finds.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.contradictions().map_err(ConfigError::Meaning)
+    }
+
+    fn contradictions(&self) -> Result<(), String> {
         let mut names = HashSet::new();
         for plugin in &self.plugins {
             let name = &plugin.name;
@@ -232,6 +255,8 @@ impl Config {
             let limits = &plugin.limits;
             if limits.concurrency == 0
                 || limits.memory.0 == 0
+                || limits.handles == 0
+                || limits.hostcall_bytes.0 == 0
                 || limits.deadline.is_zero()
                 || limits.idle.is_zero()
             {
@@ -241,14 +266,22 @@ impl Config {
             }
         }
         for plugin in &self.plugins {
-            if let Some(missing) = plugin
+            let is_accelerator =
+                |name: &String| self.plugins.iter().any(|p| p.name == *name && p.grant.keep);
+            if let Some(other) = plugin
                 .grant
                 .accelerators
                 .iter()
-                .find(|a| !names.contains(a.as_str()))
+                .find(|name| !is_accelerator(name))
             {
                 return Err(format!(
-                    "plugin {:?} is granted the accelerator {missing:?}, which is no plugin of this file",
+                    "plugin {:?} is granted the accelerator {other:?}, which is no plugin of this file with grant.keep = true",
+                    plugin.name
+                ));
+            }
+            if plugin.grant.keep && !plugin.grant.accelerators.is_empty() {
+                return Err(format!(
+                    "plugin {:?} has grant.keep and grant.accelerators: an accelerator uses no other",
                     plugin.name
                 ));
             }
@@ -314,6 +347,39 @@ mod tests {
             text.contains("line 3") && text.contains("max_boddy"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_secret_that_stands_in_the_file_by_mistake_is_not_shown() {
+        let text = "[[key]]\nname = \"k\"\nsecret = \"sk-live-1\"\n";
+        let error = Config::parse(text).unwrap_err().to_string();
+        assert!(
+            error.contains("line 3") && !error.contains("sk-live"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let plugin = |name: &str, rest: &str| {
+            format!("[[plugin]]\nname = \"{name}\"\nsource = \"x\"\n{rest}\n")
+        };
+        let keep = "grant = { keep = true }";
+        for (text, named) in [
+            (" \n".to_owned(), "empty"),
+            (plugin("a", "limits = { handles = 0 }"), "limit of 0"),
+            (
+                plugin("a", "grant = { accelerators = [\"b\"] }") + &plugin("b", ""),
+                "\"b\"",
+            ),
+            (
+                plugin("a", "grant = { keep = true, accelerators = [\"b\"] }") + &plugin("b", keep),
+                "uses no other",
+            ),
+        ] {
+            let error = Config::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]
