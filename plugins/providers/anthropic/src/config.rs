@@ -11,9 +11,9 @@ pub(crate) struct Config {
     /// Version of the API where the client names none.
     #[serde(default = "version")]
     anthropic_version: String,
-    /// Name of the granted secret; `null` for servers that want none.
+    /// Name of the granted secret; empty for servers that want none.
     #[serde(default = "api_key")]
-    credential: Option<String>,
+    credential: String,
     /// Beta features that every request asks for.
     #[serde(default)]
     betas: Vec<String>,
@@ -50,9 +50,8 @@ fn version() -> String {
     "2023-06-01".into()
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
-fn api_key() -> Option<String> {
-    Some("api_key".into())
+fn api_key() -> String {
+    "api_key".into()
 }
 
 fn max_tokens() -> u32 {
@@ -99,10 +98,14 @@ impl Config {
         if let Some(all) = self.beta_header(betas) {
             request = request.header("anthropic-beta", all);
         }
-        match &self.credential {
+        match self.credential() {
             Some(name) => request.credential(name),
             None => request,
         }
+    }
+
+    fn credential(&self) -> Option<&str> {
+        (!self.credential.is_empty()).then_some(&self.credential)
     }
 
     fn beta_header(&self, betas: &[String]) -> Option<String> {
@@ -143,8 +146,9 @@ mod tests {
         let config = config("{}");
         assert_eq!(config.base_url, "https://api.anthropic.com");
         assert_eq!(config.anthropic_version, "2023-06-01");
-        assert_eq!(config.credential.as_deref(), Some("api_key"));
+        assert_eq!(config.credential(), Some("api_key"));
         assert_eq!(config.beta_header(&[]), None);
+        assert_eq!(self::config(r#"{"credential":""}"#).credential(), None);
         assert!(serde_json::from_str::<Config>(r#"{"base":"x"}"#).is_err());
         assert!(serde_json::from_str::<Config>(r#"{"thinking":"deep"}"#).is_err());
     }

@@ -8,9 +8,9 @@ pub(crate) struct Config {
     /// Where the API lives, with its version.
     #[serde(default = "vendor")]
     base_url: String,
-    /// Name of the granted secret; `null` for servers that want none.
+    /// Name of the granted secret; empty for servers that want none.
     #[serde(default = "api_key")]
-    credential: Option<String>,
+    credential: String,
     /// Billed organisation.
     #[serde(default)]
     organization: Option<String>,
@@ -48,9 +48,8 @@ fn vendor() -> String {
     "https://api.openai.com/v1".into()
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
-fn api_key() -> Option<String> {
-    Some("api_key".into())
+fn api_key() -> String {
+    "api_key".into()
 }
 
 impl Config {
@@ -77,10 +76,14 @@ impl Config {
         for (name, value) in ours {
             request = request.header(name, value);
         }
-        match &self.credential {
+        match self.credential() {
             Some(name) => request.credential(name),
             None => request,
         }
+    }
+
+    fn credential(&self) -> Option<&str> {
+        (!self.credential.is_empty()).then_some(&self.credential)
     }
 }
 
@@ -92,10 +95,10 @@ mod tests {
     fn empty_is_the_vendor_and_unknown_keys_are_errors() {
         let config: Config = serde_json::from_str("{}").unwrap();
         assert_eq!(config.base_url, "https://api.openai.com/v1");
-        assert_eq!(config.credential.as_deref(), Some("api_key"));
+        assert_eq!(config.credential(), Some("api_key"));
         let config: Config =
-            serde_json::from_str(r#"{"credential":null,"max_tokens_field":"max_tokens"}"#).unwrap();
-        assert_eq!(config.credential, None);
+            serde_json::from_str(r#"{"credential":"","max_tokens_field":"max_tokens"}"#).unwrap();
+        assert_eq!(config.credential(), None);
         assert_eq!(config.max_tokens_field.name(), "max_tokens");
         assert!(serde_json::from_str::<Config>(r#"{"base":"x"}"#).is_err());
     }
