@@ -1,4 +1,4 @@
-use crate::types::{ErrorCode, UpstreamError};
+use crate::types::ErrorCode;
 
 pub use crate::generated::provider::evenhand::plugin::types::Error;
 
@@ -37,33 +37,6 @@ impl Error {
     /// The plugin itself failed.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Internal, message)
-    }
-
-    /// The vendor answered with an HTTP status that is no success. `message` is what it said, in words.
-    pub fn from_status(
-        status: u16,
-        message: impl Into<String>,
-        body: String,
-        retry_after_ms: Option<u64>,
-    ) -> Self {
-        let code = match status {
-            401 => ErrorCode::Unauthorised,
-            402 | 403 => ErrorCode::Forbidden,
-            404 => ErrorCode::NotFound,
-            408 | 504 => ErrorCode::TimedOut,
-            413 => ErrorCode::TooLarge,
-            429 => ErrorCode::RateLimited,
-            503 | 529 => ErrorCode::Overloaded,
-            400..=499 => ErrorCode::BadRequest,
-            _ => ErrorCode::Upstream,
-        };
-        Self {
-            code,
-            message: message.into(),
-            param: None,
-            retry_after_ms,
-            upstream: Some(UpstreamError { status, body }),
-        }
     }
 
     /// The same error, naming the field at fault.

@@ -2,6 +2,10 @@
 
 use crate::Error;
 use crate::generated::provider::evenhand::plugin::http as wire;
+use crate::types::{ErrorCode, UpstreamError};
+
+/// Bytes of an error's body. A refusal says little; a server that says more is not read further.
+const ERROR_LIMIT: u64 = 1 << 20;
 
 /// A request that is being put together.
 pub struct Request(wire::Request);
@@ -91,18 +95,22 @@ impl Response {
             .map(|(_, value)| value)
     }
 
-    /// `retry-after-ms`, or `retry-after` in seconds.
-    pub fn retry_after_ms(&self) -> Option<u64> {
-        let number = |name| {
-            self.header(name)?
-                .trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|n| *n >= 0.0)
-        };
-        number("retry-after-ms")
-            .or_else(|| number("retry-after").map(|seconds| seconds * 1000.0))
-            .map(|ms| ms as u64)
+    /// This response, if its status is a success (2xx); else what the vendor said instead, read whole.
+    ///
+    /// `?` makes an [`Error`] of that. A plugin that knows how its vendor words errors makes a better one with `map_err`.
+    ///
+    /// # Errors
+    /// Every other status.
+    pub fn error_for_status(self) -> Result<Self, ErrorResponse> {
+        let status = self.status();
+        if (200..300).contains(&status) {
+            return Ok(self);
+        }
+        Err(ErrorResponse {
+            status,
+            retry_after_ms: retry_after_ms(|name| self.header(name)),
+            body: self.text(ERROR_LIMIT).unwrap_or_default(),
+        })
     }
 
     /// The body, to be read as it comes.
@@ -134,6 +142,53 @@ impl Response {
     }
 }
 
+/// What a vendor said instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as text; empty where it can't be read or has over 1 MiB.
+    pub body: String,
+    /// When to try again, in milliseconds: its `retry-after-ms`, or its `retry-after` in seconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl From<ErrorResponse> for Error {
+    /// The error that the status stands for. It keeps status and body for the client.
+    fn from(response: ErrorResponse) -> Self {
+        let status = response.status;
+        let code = match status {
+            401 => ErrorCode::Unauthorised,
+            402 | 403 => ErrorCode::Forbidden,
+            404 => ErrorCode::NotFound,
+            408 | 504 => ErrorCode::TimedOut,
+            413 => ErrorCode::TooLarge,
+            429 => ErrorCode::RateLimited,
+            503 | 529 => ErrorCode::Overloaded,
+            400..=499 => ErrorCode::BadRequest,
+            _ => ErrorCode::Upstream,
+        };
+        Self {
+            retry_after_ms: response.retry_after_ms,
+            upstream: Some(UpstreamError {
+                status,
+                body: response.body,
+            }),
+            ..Self::new(code, format!("the vendor answered {status}"))
+        }
+    }
+}
+
+fn retry_after_ms(header: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    let number = |name| {
+        let number = header(name)?.trim().parse::<f64>().ok();
+        number.filter(|number| *number >= 0.0)
+    };
+    number("retry-after-ms")
+        .or_else(|| number("retry-after").map(|seconds| seconds * 1000.0))
+        .map(|ms| ms as u64)
+}
+
 /// Bytes that the host holds.
 pub struct Body(wire::Body);
 
@@ -150,5 +205,57 @@ impl Body {
 impl From<wire::Body> for Body {
     fn from(body: wire::Body) -> Self {
         Self(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_an_error_that_keeps_what_was_said() {
+        for (status, code) in [
+            (400, ErrorCode::BadRequest),
+            (401, ErrorCode::Unauthorised),
+            (403, ErrorCode::Forbidden),
+            (404, ErrorCode::NotFound),
+            (408, ErrorCode::TimedOut),
+            (413, ErrorCode::TooLarge),
+            (422, ErrorCode::BadRequest),
+            (429, ErrorCode::RateLimited),
+            (302, ErrorCode::Upstream),
+            (500, ErrorCode::Upstream),
+            (503, ErrorCode::Overloaded),
+            (504, ErrorCode::TimedOut),
+        ] {
+            let error = Error::from(ErrorResponse {
+                status,
+                body: "said".into(),
+                retry_after_ms: Some(5),
+            });
+            assert_eq!(error.code, code, "{status}");
+            assert_eq!(error.retry_after_ms, Some(5));
+            let upstream = error.upstream.unwrap();
+            assert_eq!((upstream.status, upstream.body.as_str()), (status, "said"));
+        }
+    }
+
+    #[test]
+    fn a_wait_is_read_in_both_units() {
+        let wait = |fields: &[(&str, &str)]| {
+            retry_after_ms(|name| {
+                let found = fields.iter().find(|(field, _)| *field == name);
+                found.map(|(_, value)| (*value).into())
+            })
+        };
+        assert_eq!(wait(&[("retry-after", " 1.5 ")]), Some(1500));
+        assert_eq!(
+            wait(&[("retry-after", "9"), ("retry-after-ms", "20")]),
+            Some(20)
+        );
+        for none in ["-1", "soon", "NaN"] {
+            assert_eq!(wait(&[("retry-after", none)]), None, "{none}");
+        }
+        assert_eq!(wait(&[]), None);
     }
 }

@@ -32,13 +32,22 @@ pub mod http;
 pub mod names;
 mod provider;
 pub mod sse;
+mod stream;
+mod warnings;
 
 pub use accelerator::{Backend, BackendGeneration, BackendModel};
 pub use error::Error;
 pub use provider::{Generation, NativeRequest, Provider, answer};
+pub use stream::{StreamTranslator, stream};
 use types::Event;
+pub use warnings::{Warnings, merge_extensions};
 #[doc(hidden)]
 pub use {accelerator::BackendComponent, provider::ProviderComponent};
+
+/// The example in the guide compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/publishing.md")]
+struct Publishing;
 
 /// The neutral form, as `wit/types.wit` documents it.
 pub mod types {

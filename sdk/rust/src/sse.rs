@@ -16,6 +16,18 @@ pub struct SseEvent {
     pub data: String,
 }
 
+impl SseEvent {
+    /// The data as JSON.
+    ///
+    /// # Errors
+    /// `upstream` where it is no JSON.
+    pub fn json(&self) -> Result<serde_json::Value, Error> {
+        serde_json::from_str(&self.data).map_err(|e| {
+            Error::upstream(format!("an event of the vendor's answer is no JSON: {e}"))
+        })
+    }
+}
+
 /// Turns bytes, split anywhere, into events.
 #[derive(Debug, Default)]
 pub struct Decoder {

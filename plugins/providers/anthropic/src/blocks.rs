@@ -1,11 +1,10 @@
 //! Parts of messages as the vendor's content blocks.
 
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 use serde_json::{Map, Value, json};
 
-use crate::warnings::Warnings;
 use crate::{citations, media};
 
 /// The vendor documents `^[a-zA-Z0-9_-]{1,64}$` for names of tools.

@@ -1,27 +1,16 @@
 use evenhand_sdk::Error;
-use evenhand_sdk::http::Response;
-use evenhand_sdk::types::{ErrorCode, UpstreamError};
+use evenhand_sdk::http::ErrorResponse;
+use evenhand_sdk::types::ErrorCode;
 use serde_json::Value;
 
-/// A refusal says little; a server that says more than this is not read further.
-const BODY_LIMIT: u64 = 1 << 20;
-
-/// The answer, if its status is a success; else what the vendor said about it.
-pub(crate) fn accepted(response: Response) -> Result<Response, Error> {
-    let status = response.status();
-    if (200..300).contains(&status) {
-        return Ok(response);
-    }
-    let retry_after_ms = response.retry_after_ms();
-    let body = response.text(BODY_LIMIT).unwrap_or_default();
-    Err(refusal(status, body, retry_after_ms))
-}
-
-fn refusal(status: u16, body: String, retry_after_ms: Option<u64>) -> Error {
-    let said: Value = serde_json::from_str(&body).unwrap_or_default();
+/// What the vendor said instead of an answer, in neutral words.
+pub(crate) fn refusal(response: ErrorResponse) -> Error {
+    let said: Value = serde_json::from_str(&response.body).unwrap_or_default();
     let error = said.get("error").unwrap_or(&said);
-    let message = message(error).unwrap_or_else(|| format!("the vendor answered {status}"));
-    let mut refusal = Error::from_status(status, message, body, retry_after_ms);
+    let mut refusal = Error::from(response);
+    if let Some(message) = message(error) {
+        refusal.message = message;
+    }
     if let Some(code) = code(error) {
         refusal.code = code;
     }
@@ -33,12 +22,16 @@ pub(crate) fn error_in_stream(event: &Value) -> Error {
     let error = event.get("error").unwrap_or(event);
     let message =
         message(error).unwrap_or_else(|| "the vendor broke its answer off without a reason".into());
-    let mut broken = Error::new(code(error).unwrap_or(ErrorCode::Upstream), message);
-    broken.upstream = Some(UpstreamError {
+    let response = ErrorResponse {
         status: 200,
         body: event.to_string(),
-    });
-    broken
+        retry_after_ms: None,
+    };
+    Error {
+        code: code(error).unwrap_or(ErrorCode::Upstream),
+        message,
+        ..Error::from(response)
+    }
 }
 
 fn message(error: &Value) -> Option<String> {
@@ -66,6 +59,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn refused(status: u16, body: impl Into<String>, retry_after_ms: Option<u64>) -> Error {
+        refusal(ErrorResponse {
+            status,
+            body: body.into(),
+            retry_after_ms,
+        })
+    }
+
     fn body(kind: &str) -> String {
         json!({"type": "error", "error": {"type": kind, "message": "Said"}, "request_id": "r"})
             .to_string()
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_the_vendors_words() {
-        let error = refusal(429, body("rate_limit_error"), Some(1500));
+        let error = refused(429, body("rate_limit_error"), Some(1500));
         assert_eq!(error.code, ErrorCode::RateLimited);
         assert_eq!(error.message, "Said");
         assert_eq!(error.retry_after_ms, Some(1500));
@@ -83,7 +84,7 @@ mod tests {
             (429, body("rate_limit_error"))
         );
         assert_eq!(
-            refusal(502, "<html>".into(), None).message,
+            refused(502, "<html>", None).message,
             "the vendor answered 502"
         );
     }
@@ -103,7 +104,7 @@ mod tests {
             (529, "a_new_word", ErrorCode::Overloaded),
         ];
         for (status, kind, code) in cases {
-            assert_eq!(refusal(status, body(kind), None).code, code, "{kind}");
+            assert_eq!(refused(status, body(kind), None).code, code, "{kind}");
         }
     }
 

@@ -16,15 +16,12 @@ mod thinking;
 mod tools;
 mod turns;
 mod usage;
-mod warnings;
 
-use evenhand_sdk::http::{Body, Response};
-use evenhand_sdk::sse::Events;
+use evenhand_sdk::http::{Body, Request, Response};
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Generation, NativeRequest, Provider, log};
+use evenhand_sdk::{Error, Generation, NativeRequest, Provider, log, stream};
 
 use config::Config;
-use errors::accepted;
 use stream::Machine;
 
 /// Bytes of what comes whole; the sandbox's memory is the real limit.
@@ -47,7 +44,7 @@ impl Provider for Anthropic {
         let mut after = None;
         for _ in 0..MOST_PAGES {
             let path = models::path(after.as_deref());
-            let response = accepted(config.request("GET", &path, vec![], &[]).send()?)?;
+            let response = send(config.request("GET", &path, vec![], &[]))?;
             let page = response.json(ANSWER_LIMIT)?;
             all.extend(models::read(&page));
             let next = models::next(&page);
@@ -65,7 +62,7 @@ impl Provider for Anthropic {
         let config: Config = evenhand_sdk::config()?;
         let translated = request::translate(&request, &config)?;
         let post = config.request("POST", MESSAGES, vec![], &translated.betas);
-        let response = accepted(post.json(&translated.body).send()?)?;
+        let response = send(post.json(&translated.body))?;
         let warnings = translated.warnings.into_events();
         let mut machine = Machine::new(translated.names, translated.thoughts, warnings);
         // Servers that can't stream answer whole though they were asked to.
@@ -77,18 +74,14 @@ impl Provider for Anthropic {
             machine.whole(&response.json(ANSWER_LIMIT)?, &mut events)?;
             return Ok(Box::new(vec![events].into_iter()));
         }
-        Ok(Box::new(Streamed {
-            events: Events::new(response.body()),
-            machine,
-            failed: None,
-        }))
+        Ok(stream(response.body(), machine))
     }
 
     fn count_tokens(request: GenerateRequest) -> Result<TokenCount, Error> {
         let config: Config = evenhand_sdk::config()?;
         let translated = request::translate(&request, &config)?.into_counted();
         let post = config.request("POST", COUNT, vec![], &translated.betas);
-        let answer = accepted(post.json(&translated.body).send()?)?.json(ANSWER_LIMIT)?;
+        let answer = send(post.json(&translated.body))?.json(ANSWER_LIMIT)?;
         let input_tokens = answer["input_tokens"].as_u64();
         Ok(TokenCount {
             input_tokens: input_tokens
@@ -123,42 +116,9 @@ impl Provider for Anthropic {
     }
 }
 
-/// An answer that comes piece by piece.
-struct Streamed {
-    events: Events,
-    machine: Machine,
-    /// What broke it off, once everything before was handed on.
-    failed: Option<Error>,
-}
-
-impl Streamed {
-    fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Error> {
-        let Some(batch) = self.events.next_batch()? else {
-            self.machine.end()?;
-            return Ok(false);
-        };
-        for event in batch {
-            self.machine.data(&event.data, events)?;
-        }
-        Ok(true)
-    }
-}
-
-impl Generation for Streamed {
-    fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
-        let mut events = Vec::new();
-        while events.is_empty() {
-            if let Some(error) = self.failed.take() {
-                return Err(error);
-            }
-            match self.read(&mut events) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => self.failed = Some(error),
-            }
-        }
-        Ok(Some(events))
-    }
+/// The vendor's answer, or its refusal as an error.
+fn send(request: Request) -> Result<Response, Error> {
+    request.send()?.error_for_status().map_err(errors::refusal)
 }
 
 evenhand_sdk::export_provider!(Anthropic);

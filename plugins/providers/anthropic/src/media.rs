@@ -2,11 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evenhand_sdk::Error;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 use serde_json::{Value, json};
-
-use crate::warnings::Warnings;
 
 /// An `image` block.
 pub(crate) fn image(media: &Media, warnings: &mut Warnings) -> Result<Value, Error> {

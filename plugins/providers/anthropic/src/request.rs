@@ -1,13 +1,12 @@
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::Context;
 use crate::config::Config;
 use crate::thinking::Thinking;
 use crate::turns::{Conversation, shorthand};
-use crate::warnings::{Warnings, merge_extensions};
 use crate::{schema, tools};
 
 /// The wire format that is native here.

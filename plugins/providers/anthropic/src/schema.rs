@@ -3,9 +3,8 @@
 //! The subset is that of the vendor's own client libraries: objects are closed, and what can't be enforced is said in
 //! the description, so that the model may still follow it.
 
+use evenhand_sdk::Warnings;
 use serde_json::{Map, Value, json};
-
-use crate::warnings::Warnings;
 
 /// Keywords that are refused.
 const UNENFORCED: [&str; 15] = [
@@ -129,7 +128,7 @@ mod tests {
     fn fitted(mut schema: Value) -> (Value, usize) {
         let mut warnings = Warnings::default();
         fit(&mut schema, "output.schema", &mut warnings);
-        let count = warnings.fields().len();
+        let count = warnings.fields().count();
         (schema, count)
     }
 

@@ -1,8 +1,9 @@
 //! The vendor's events to neutral ones: a state machine without I/O.
 
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
+use evenhand_sdk::sse::SseEvent;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, StreamTranslator};
 use serde_json::{Value, json};
 
 use crate::errors::error_in_stream;
@@ -51,16 +52,6 @@ impl Machine {
         }
     }
 
-    /// Takes the `data` of one event.
-    pub(crate) fn data(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Error> {
-        if data.trim().is_empty() {
-            return Ok(());
-        }
-        let event: Value = serde_json::from_str(data)
-            .map_err(|e| Error::upstream(format!("an event of the answer is no JSON: {e}")))?;
-        self.event(&event, events)
-    }
-
     /// Takes an answer that came in one piece: the same events at once.
     pub(crate) fn whole(&mut self, message: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
         if message["type"] == "error" {
@@ -75,14 +66,6 @@ impl Machine {
         }
         self.message_delta(&json!({"delta": message}), events);
         self.finish(events)
-    }
-
-    /// The stream has ended: was everything said?
-    pub(crate) fn end(&self) -> Result<(), Error> {
-        match self.state {
-            State::Finished => Ok(()),
-            _ => Err(Error::upstream("the vendor's answer ended mid-stream")),
-        }
     }
 
     fn event(&mut self, event: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
@@ -210,6 +193,22 @@ impl Machine {
         self.state = State::Finished;
         events.push(Event::finished(reason));
         Ok(())
+    }
+}
+
+impl StreamTranslator for Machine {
+    fn read(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), Error> {
+        match event.data.trim() {
+            "" => Ok(()),
+            _ => self.event(&event.json()?, events),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        match self.state {
+            State::Finished => Ok(()),
+            _ => Err(Error::upstream("the vendor's answer ended mid-stream")),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! How much the model should think, and what else of a request that rules out.
 
+use evenhand_sdk::Warnings;
 use evenhand_sdk::types::*;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Config, ThinkingMode};
 use crate::tools::is_forced;
 use crate::turns::Conversation;
-use crate::warnings::Warnings;
 
 /// The least that the vendor thinks with, in tokens.
 const LEAST_BUDGET: u32 = 1024;

@@ -1,6 +1,6 @@
-use evenhand_sdk::Error;
 use evenhand_sdk::tensors::ModelInfo;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 
 use crate::request;
 
@@ -8,7 +8,7 @@ use crate::request;
 pub(crate) fn texts(
     request: EmbedRequest,
     model: &ModelInfo,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Warnings,
 ) -> Result<Vec<String>, Error> {
     if let Some(wanted) = request
         .dimensions
@@ -26,7 +26,9 @@ pub(crate) fn texts(
     if request.user.is_some() {
         request::left_out("user", warnings);
     }
-    request::extensions(&request.extensions, warnings);
+    for extension in &request.extensions {
+        warnings.add_extension(extension);
+    }
     match request.input {
         EmbedInput::Texts(texts) => Ok(texts),
         EmbedInput::Tokens(_) => {
@@ -37,15 +39,15 @@ pub(crate) fn texts(
 }
 
 /// Warns of a text that is longer than its model reads.
-pub(crate) fn cut(index: usize, tokens: u32, model: &ModelInfo, warnings: &mut Vec<Warning>) {
+pub(crate) fn cut(index: usize, tokens: u32, model: &ModelInfo, warnings: &mut Warnings) {
     if let Some(most) = model.max_context.filter(|most| tokens > *most) {
-        warnings.push(Warning {
-            field: format!("input[{index}]"),
-            message: format!(
+        warnings.add(
+            &format!("input[{index}]"),
+            format!(
                 "{} reads {most} tokens: the rest of {tokens} is left out",
                 model.name
             ),
-        });
+        );
     }
 }
 
@@ -66,10 +68,7 @@ mod tests {
         }
     }
 
-    fn ask(
-        input: EmbedInput,
-        dimensions: Option<u32>,
-    ) -> Result<(Vec<String>, Vec<Warning>), Error> {
+    fn ask(input: EmbedInput, dimensions: Option<u32>) -> Result<(Vec<String>, Warnings), Error> {
         let request = EmbedRequest {
             model: "m".into(),
             input,
@@ -80,7 +79,7 @@ mod tests {
                 fields: r#"{"priority": 1}"#.into(),
             }],
         };
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::default();
         texts(request, &model(), &mut warnings).map(|texts| (texts, warnings))
     }
 
@@ -88,10 +87,7 @@ mod tests {
     fn texts_pass_and_what_would_change_the_vectors_is_refused() {
         let (texts, warnings) = ask(EmbedInput::Texts(vec!["a".into()]), Some(384)).unwrap();
         assert_eq!(texts, ["a"]);
-        let fields: Vec<_> = warnings
-            .iter()
-            .map(|warning| warning.field.as_str())
-            .collect();
+        let fields: Vec<_> = warnings.fields().collect();
         assert_eq!(fields, ["user", "extensions.priority"]);
         for (input, dimensions, param) in [
             (EmbedInput::Texts(vec![]), Some(100), "dimensions"),
@@ -107,10 +103,9 @@ mod tests {
 
     #[test]
     fn a_text_that_was_cut_is_named() {
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::default();
         cut(0, 256, &model(), &mut warnings);
         cut(3, 257, &model(), &mut warnings);
-        assert_eq!(warnings.len(), 1);
-        assert_eq!(warnings[0].field, "input[3]");
+        assert_eq!(warnings.fields().collect::<Vec<_>>(), ["input[3]"]);
     }
 }

@@ -11,7 +11,7 @@ mod stream;
 use evenhand_sdk::accelerators::{self, Model, Requirements};
 use evenhand_sdk::tensors::{ModelOptions, Prompt, Task as Need};
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Generation, Provider};
+use evenhand_sdk::{Error, Generation, Provider, Warnings};
 use serde::Deserialize;
 
 use stream::Machine;
@@ -38,14 +38,14 @@ impl Provider for Local {
         Ok(Box::new(Answer {
             generation,
             _model: model,
-            machine: Machine::new(request.model, translated.warnings),
+            machine: Machine::new(request.model, translated.warnings.into_events()),
         }))
     }
 
     fn embed(request: EmbedRequest) -> Result<Embeddings, Error> {
         let backends = accelerators::list(&need(None, Some(Need::Embed)))?;
         let (backend, info) = serving::backend_of(&backends, &request.model)?;
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::default();
         let texts = embed::texts(request, info, &mut warnings)?;
         let model = open(&info.name, need(Some(&backend.name), Some(Need::Embed)))?;
         for (index, text) in texts.iter().enumerate() {
@@ -80,13 +80,13 @@ impl Provider for Local {
                 input_tokens: Some(input_tokens),
                 ..Usage::default()
             },
-            warnings,
+            warnings: warnings.into_vec(),
         })
     }
 
     fn count_tokens(request: GenerateRequest) -> Result<TokenCount, Error> {
         // What can't be honoured is said when it matters, with the answer.
-        let prompt = request::prompt(&request, &mut Vec::new())?;
+        let prompt = request::prompt(&request, &mut Warnings::default())?;
         let model = open(&request.model, need(None, Some(Need::Generate)))?;
         Ok(TokenCount {
             input_tokens: model

@@ -1,6 +1,6 @@
 use evenhand_sdk::tensors::{Prompt, Sampling as TensorSampling, Turn};
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, tensors};
+use evenhand_sdk::{Error, Warnings, tensors};
 
 /// A request as an accelerator takes it.
 #[derive(Debug)]
@@ -10,15 +10,12 @@ pub(crate) struct Translated {
     /// How tokens are chosen.
     pub(crate) sampling: tensors::Sampling,
     /// What was not honoured.
-    pub(crate) warnings: Vec<Warning>,
+    pub(crate) warnings: Warnings,
 }
-
-/// What is said about settings that accelerators don't have.
-const NO_SUCH_SETTING: &str = "this provider has no such setting: left out";
 
 /// Translates a request. Models here read text and write text; what would change the answer's form is refused.
 pub(crate) fn translate(request: &GenerateRequest) -> Result<Translated, Error> {
-    let mut warnings = Vec::new();
+    let mut warnings = Warnings::default();
     let prompt = prompt(request, &mut warnings)?;
     tools(request, &mut warnings)?;
     let format = match &request.output {
@@ -50,12 +47,8 @@ pub(crate) fn translate(request: &GenerateRequest) -> Result<Translated, Error> 
 }
 
 /// The conversation alone, for counting.
-pub(crate) fn prompt(
-    request: &GenerateRequest,
-    warnings: &mut Vec<Warning>,
-) -> Result<Prompt, Error> {
+pub(crate) fn prompt(request: &GenerateRequest, warnings: &mut Warnings) -> Result<Prompt, Error> {
     let mut turns: Vec<Turn> = Vec::new();
-    let (mut calls, mut names) = (false, false);
     for message in &request.messages {
         let role = match message.role {
             Role::System | Role::Developer => "system",
@@ -63,7 +56,12 @@ pub(crate) fn prompt(
             Role::Assistant => "assistant",
             Role::Tool => "tool",
         };
-        names |= message.name.is_some();
+        if message.name.is_some() {
+            warnings.add(
+                "messages.name",
+                "names of speakers are left out: this model tells roles apart, not speakers",
+            );
+        }
         let mut said = Vec::new();
         for part in &message.parts {
             match &part.content {
@@ -72,7 +70,10 @@ pub(crate) fn prompt(
                 Content::Source(source) => said.push(source_text(source)),
                 Content::ToolResult(result) => said.push(result_text(result)?),
                 // Asked for by another model; this one learns what came of it from the result.
-                Content::ToolCall(_) | Content::Reasoning(_) => calls = true,
+                Content::ToolCall(_) | Content::Reasoning(_) => warnings.add(
+                    "messages",
+                    "earlier tool calls and reasoning are left out: this model reads text only",
+                ),
                 Content::Image(_) => return Err(refused(&request.model, "image")),
                 Content::Audio(_) => return Err(refused(&request.model, "audio")),
                 Content::File(_) => return Err(refused(&request.model, "file")),
@@ -85,20 +86,6 @@ pub(crate) fn prompt(
                 text: said.concat(),
             });
         }
-    }
-    if calls {
-        warn(
-            warnings,
-            "messages",
-            "earlier tool calls and reasoning are left out: this model reads text only",
-        );
-    }
-    if names {
-        warn(
-            warnings,
-            "messages.name",
-            "names of speakers are left out: this model tells roles apart, not speakers",
-        );
     }
     match turns.is_empty() {
         true => Err(Error::bad_request("the conversation has no text").at("messages")),
@@ -132,7 +119,7 @@ fn result_text(result: &ToolResult) -> Result<String, Error> {
     })
 }
 
-fn tools(request: &GenerateRequest, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+fn tools(request: &GenerateRequest, warnings: &mut Warnings) -> Result<(), Error> {
     let provider = request.tools.iter().find_map(|tool| match tool {
         Tool::Provider(tool) => Some(tool),
         Tool::Function(_) => None,
@@ -150,8 +137,7 @@ fn tools(request: &GenerateRequest, warnings: &mut Vec<Warning>) -> Result<(), E
         .at("tool_choice"));
     }
     if !request.tools.is_empty() && !matches!(request.tool_choice, Some(ToolChoice::None)) {
-        warn(
-            warnings,
+        warnings.add(
             "tools",
             "this model can't call tools: it answers without them",
         );
@@ -187,7 +173,7 @@ fn sampling(request: &GenerateRequest) -> Result<TensorSampling, Error> {
 }
 
 /// Warns of settings that make no difference here.
-fn settings(request: &GenerateRequest, warnings: &mut Vec<Warning>) {
+fn settings(request: &GenerateRequest, warnings: &mut Warnings) {
     let set = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
     let reasoning = request.reasoning.as_ref();
     let thinks = reasoning.is_some_and(|options| {
@@ -219,30 +205,14 @@ fn settings(request: &GenerateRequest, warnings: &mut Vec<Warning>) {
             left_out(field, warnings);
         }
     }
-    extensions(&request.extensions, warnings);
-}
-
-/// Warns of fields that the neutral form has no place for: no dialect's words mean anything to an accelerator.
-pub(crate) fn extensions(extensions: &[Extension], warnings: &mut Vec<Warning>) {
-    for extension in extensions {
-        let fields: serde_json::Map<_, _> =
-            serde_json::from_str(&extension.fields).unwrap_or_default();
-        for name in fields.keys() {
-            left_out(&format!("extensions.{name}"), warnings);
-        }
+    for extension in &request.extensions {
+        warnings.add_extension(extension);
     }
 }
 
 /// Warns of a setting.
-pub(crate) fn left_out(field: &str, warnings: &mut Vec<Warning>) {
-    warn(warnings, field, NO_SUCH_SETTING);
-}
-
-fn warn(warnings: &mut Vec<Warning>, field: &str, message: &str) {
-    warnings.push(Warning {
-        field: field.into(),
-        message: message.into(),
-    });
+pub(crate) fn left_out(field: &str, warnings: &mut Warnings) {
+    warnings.add(field, "this provider has no such setting: left out");
 }
 
 #[cfg(test)]
@@ -294,7 +264,7 @@ mod tests {
                 ("tool", "The tool failed: 7 °C")
             ]
         );
-        assert_eq!(translated.warnings.len(), 1);
+        assert_eq!(translated.warnings.fields().count(), 1);
     }
 
     #[test]
@@ -328,9 +298,9 @@ mod tests {
             cache: None,
             provider_data: None,
         })];
-        assert_eq!(translate(&request).unwrap().warnings.len(), 1);
+        assert_eq!(translate(&request).unwrap().warnings.fields().count(), 1);
         request.tool_choice = Some(ToolChoice::None);
-        assert!(translate(&request).unwrap().warnings.is_empty());
+        assert_eq!(translate(&request).unwrap().warnings.fields().count(), 0);
         request.tool_choice = Some(ToolChoice::Required);
         assert_eq!(
             translate(&request).unwrap_err().param.as_deref(),
@@ -357,11 +327,7 @@ mod tests {
         assert_eq!(translated.sampling.seed, Some(u64::MAX));
         assert_eq!(translated.sampling.stop, ["\n"]);
         assert_eq!(translated.sampling.temperature, Some(0.5));
-        let fields: Vec<_> = translated
-            .warnings
-            .iter()
-            .map(|warning| warning.field.as_str())
-            .collect();
+        let fields: Vec<_> = translated.warnings.fields().collect();
         assert_eq!(
             fields,
             [

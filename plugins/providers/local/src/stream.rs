@@ -5,7 +5,8 @@ use evenhand_sdk::types::*;
 #[derive(Debug)]
 pub(crate) struct Machine {
     model: String,
-    warnings: Vec<Warning>,
+    /// Emitted after `started`, which must come first.
+    warnings: Vec<Event>,
     state: State,
 }
 
@@ -18,7 +19,7 @@ enum State {
 
 impl Machine {
     /// For an answer of this model.
-    pub(crate) fn new(model: String, warnings: Vec<Warning>) -> Self {
+    pub(crate) fn new(model: String, warnings: Vec<Event>) -> Self {
         Self {
             model,
             warnings,
@@ -40,7 +41,7 @@ impl Machine {
             if self.state == State::Fresh {
                 self.state = State::Started;
                 events.push(Event::started(None, Some(self.model.clone())));
-                events.extend(self.warnings.drain(..).map(Event::Warning));
+                events.append(&mut self.warnings);
                 events.push(Event::part_started(0, PartKind::Text));
             }
             match step {
@@ -93,10 +94,7 @@ mod tests {
 
     #[test]
     fn each_step_is_handed_on_as_it_comes() {
-        let warned = vec![Warning {
-            field: "tools".into(),
-            message: "no".into(),
-        }];
+        let warned = vec![Event::warning("tools", "no")];
         let mut machine = Machine::new("tiny".into(), warned);
         let mut events = Vec::new();
         machine.steps(vec![], &mut events);

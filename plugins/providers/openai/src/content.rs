@@ -1,10 +1,9 @@
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 use serde_json::{Map, Value, json};
 
 use crate::media::{audio, file, image, source_text};
-use crate::warnings::{Warnings, left_out};
 
 /// The vendor refuses longer ids of calls, which other vendors give.
 const ID_LENGTH: usize = 40;
@@ -239,4 +238,26 @@ fn tool_message(result: &ToolResult, ids: &mut Names, warnings: &mut Warnings) -
         );
     }
     json!({"role": "tool", "tool_call_id": short(&result.call_id, ids), "content": flatten(content)})
+}
+
+/// Names what provider data say beside these fields, which this vendor has no place for.
+pub(crate) fn left_out(
+    provider_data: Option<&str>,
+    known: &[&str],
+    path: &str,
+    warnings: &mut Warnings,
+) {
+    let data = provider_data.and_then(|data| serde_json::from_str(data).ok());
+    let Some(Value::Object(fields)) = data else {
+        return;
+    };
+    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    for (name, value) in fields {
+        if !known.contains(&name.as_str()) && !empty(&value) {
+            warnings.add(
+                &format!("{path}.{name}"),
+                "the vendor has no such field there: left out",
+            );
+        }
+    }
 }

@@ -1,11 +1,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evenhand_sdk::Error;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
 use crate::usage::usage;
-use crate::warnings::{Warnings, merge_extensions};
 
 /// The wire format of embeddings that is native here.
 pub(crate) const DIALECT: &str = "openai-embeddings";
@@ -29,7 +28,7 @@ pub(crate) fn translate(request: &EmbedRequest) -> (Value, Vec<Warning>) {
         body.insert("user".into(), json!(user));
     }
     merge_extensions(&mut body, &request.extensions, DIALECT, &mut warnings);
-    (Value::Object(body), warnings.into_inner())
+    (Value::Object(body), warnings.into_vec())
 }
 
 /// The vendor's vectors, put in the order of the inputs.

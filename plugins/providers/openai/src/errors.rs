@@ -1,27 +1,16 @@
 use evenhand_sdk::Error;
-use evenhand_sdk::http::Response;
-use evenhand_sdk::types::{ErrorCode, UpstreamError};
+use evenhand_sdk::http::ErrorResponse;
+use evenhand_sdk::types::ErrorCode;
 use serde_json::Value;
 
-/// A refusal says little; a server that says more than this is not read further.
-const BODY_LIMIT: u64 = 1 << 20;
-
-/// The answer, if its status is a success; else what the vendor said about it.
-pub(crate) fn accepted(response: Response) -> Result<Response, Error> {
-    let status = response.status();
-    if (200..300).contains(&status) {
-        return Ok(response);
-    }
-    let retry_after_ms = response.retry_after_ms();
-    let body = response.text(BODY_LIMIT).unwrap_or_default();
-    Err(refusal(status, body, retry_after_ms))
-}
-
-fn refusal(status: u16, body: String, retry_after_ms: Option<u64>) -> Error {
-    let said: Value = serde_json::from_str(&body).unwrap_or_default();
+/// What the vendor said instead of an answer, in neutral words.
+pub(crate) fn refusal(response: ErrorResponse) -> Error {
+    let said: Value = serde_json::from_str(&response.body).unwrap_or_default();
     let error = said.get("error").unwrap_or(&said);
-    let message = message(error).unwrap_or_else(|| format!("the vendor answered {status}"));
-    let mut refusal = Error::from_status(status, message, body, retry_after_ms);
+    let mut refusal = Error::from(response);
+    if let Some(message) = message(error) {
+        refusal.message = message;
+    }
     if let Some(code) = code(error) {
         refusal.code = code;
     }
@@ -54,19 +43,17 @@ pub(crate) fn error_in_stream(error: &Value) -> Error {
         .as_u64()
         .and_then(|code| u16::try_from(code).ok());
     let status = status.filter(|status| (400..600).contains(status));
-    let mut broken = match status {
-        Some(status) => Error::from_status(status, message, error.to_string(), None),
-        None => Error::upstream(message),
-    };
+    let mut broken = Error::from(ErrorResponse {
+        status: status.unwrap_or(200),
+        body: error.to_string(),
+        retry_after_ms: None,
+    });
+    broken.message = message;
     if let Some(code) = code(error) {
         broken.code = code;
     } else if error["type"] == "invalid_request_error" {
         broken.code = ErrorCode::BadRequest;
     }
-    broken.upstream.get_or_insert_with(|| UpstreamError {
-        status: 200,
-        body: error.to_string(),
-    });
     broken
 }
 
@@ -75,17 +62,25 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn refused(status: u16, body: impl Into<String>, retry_after_ms: Option<u64>) -> Error {
+        refusal(ErrorResponse {
+            status,
+            body: body.into(),
+            retry_after_ms,
+        })
+    }
+
     #[test]
     fn a_refusal_keeps_the_vendors_words() {
         let body = r#"{"error":{"message":"Slow down","type":"requests","param":"n","code":null}}"#;
-        let error = refusal(429, body.into(), Some(1500));
+        let error = refused(429, body, Some(1500));
         assert_eq!(error.code, ErrorCode::RateLimited);
         assert_eq!(error.message, "Slow down");
         assert_eq!(error.param.as_deref(), Some("n"));
         assert_eq!(error.retry_after_ms, Some(1500));
         assert_eq!(error.upstream.unwrap().body, body);
         let word = |status, code: &str| {
-            refusal(
+            refused(
                 status,
                 json!({"error": {"message": "x", "code": code}}).to_string(),
                 None,
@@ -95,9 +90,9 @@ mod tests {
         assert_eq!(word(429, "insufficient_quota"), ErrorCode::Forbidden);
         assert_eq!(word(400, "context_length_exceeded"), ErrorCode::TooLarge);
         assert_eq!(word(400, "invalid_value"), ErrorCode::BadRequest);
-        let error = refusal(502, "<html>".into(), None);
+        let error = refused(502, "<html>", None);
         assert_eq!(error.message, "the vendor answered 502");
-        let error = refusal(404, r#"{"error":"no such model"}"#.into(), None);
+        let error = refused(404, r#"{"error":"no such model"}"#, None);
         assert_eq!(error.message, "no such model");
     }
 

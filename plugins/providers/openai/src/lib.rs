@@ -13,15 +13,12 @@ mod request;
 mod schema;
 mod stream;
 mod usage;
-mod warnings;
 
-use evenhand_sdk::http::{Body, Response};
-use evenhand_sdk::sse::Events;
+use evenhand_sdk::http::{Body, Request, Response};
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Generation, NativeRequest, Provider};
+use evenhand_sdk::{Error, Generation, NativeRequest, Provider, stream};
 
 use config::Config;
-use errors::accepted;
 use stream::Machine;
 
 /// Embeddings of a large batch are the biggest thing that comes whole; the sandbox's memory is the real limit.
@@ -34,7 +31,7 @@ impl Provider for OpenAi {
 
     fn models() -> Result<Vec<ModelInfo>, Error> {
         let config: Config = evenhand_sdk::config()?;
-        let response = accepted(config.request("GET", "/models", vec![]).send()?)?;
+        let response = send(config.request("GET", "/models", vec![]))?;
         Ok(models::read(&response.json(ANSWER_LIMIT)?))
     }
 
@@ -42,7 +39,7 @@ impl Provider for OpenAi {
         let config: Config = evenhand_sdk::config()?;
         let translated = request::translate(&request, config.max_tokens_field)?;
         let post = config.request("POST", "/chat/completions", vec![]);
-        let response = accepted(post.json(&translated.body).send()?)?;
+        let response = send(post.json(&translated.body))?;
         let choices = request.sampling.choices.unwrap_or(1);
         let warnings = translated.warnings.into_events();
         let mut machine = Machine::new(translated.names, warnings, choices);
@@ -55,11 +52,7 @@ impl Provider for OpenAi {
             machine.whole(&response.json(ANSWER_LIMIT)?, &mut events)?;
             return Ok(Box::new(vec![events].into_iter()));
         }
-        Ok(Box::new(Streamed {
-            events: Events::new(response.body()),
-            machine,
-            failed: None,
-        }))
+        Ok(stream(response.body(), machine))
     }
 
     fn embed(request: EmbedRequest) -> Result<Embeddings, Error> {
@@ -70,7 +63,7 @@ impl Provider for OpenAi {
         };
         let (body, warnings) = embed::translate(&request);
         let post = config.request("POST", "/embeddings", vec![]);
-        let response = accepted(post.json(&body).send()?)?;
+        let response = send(post.json(&body))?;
         embed::read(&response.json(ANSWER_LIMIT)?, inputs, warnings)
     }
 
@@ -92,42 +85,9 @@ impl Provider for OpenAi {
     }
 }
 
-/// An answer that comes piece by piece.
-struct Streamed {
-    events: Events,
-    machine: Machine,
-    /// What broke it off, once everything before was handed on.
-    failed: Option<Error>,
-}
-
-impl Streamed {
-    fn read(&mut self, events: &mut Vec<Event>) -> Result<bool, Error> {
-        let Some(batch) = self.events.next_batch()? else {
-            self.machine.end()?;
-            return Ok(false);
-        };
-        for event in batch {
-            self.machine.data(&event.data, events)?;
-        }
-        Ok(true)
-    }
-}
-
-impl Generation for Streamed {
-    fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
-        let mut events = Vec::new();
-        while events.is_empty() {
-            if let Some(error) = self.failed.take() {
-                return Err(error);
-            }
-            match self.read(&mut events) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => self.failed = Some(error),
-            }
-        }
-        Ok(Some(events))
-    }
+/// The vendor's answer, or its refusal as an error.
+fn send(request: Request) -> Result<Response, Error> {
+    request.send()?.error_for_status().map_err(errors::refusal)
 }
 
 evenhand_sdk::export_provider!(OpenAi);

@@ -2,12 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evenhand_sdk::Error;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 use serde_json::{Value, json};
 
 use crate::content::text_part;
-use crate::warnings::Warnings;
 
 /// A search result as text: this wire format has no part for it.
 pub(crate) fn source_text(source: &Source) -> String {

@@ -1,12 +1,11 @@
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
 use crate::config::MaxTokensField;
-use crate::content;
+use crate::content::{self, left_out};
 use crate::schema::can_be_strict;
-use crate::warnings::{Warnings, left_out, merge_extensions};
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "openai-chat";

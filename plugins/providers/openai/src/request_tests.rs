@@ -60,8 +60,8 @@ fn with(request: &GenerateRequest) -> (Value, Translated) {
 
 fn sent(request: &GenerateRequest) -> (Value, Vec<String>) {
     let (body, translated) = with(request);
-    let warnings = translated.warnings.into_inner();
-    (body, warnings.into_iter().map(|it| it.field).collect())
+    let fields = translated.warnings.fields();
+    (body, fields.map(str::to_owned).collect())
 }
 
 #[test]
@@ -141,10 +141,8 @@ fn a_conversation_of_another_vendor() {
             {"role": "tool", "tool_call_id": "b", "content": ""},
         ])
     );
-    let fields = translated.warnings.into_inner();
-    let fields: Vec<_> = fields.iter().map(|it| it.field.as_str()).collect();
     assert_eq!(
-        fields,
+        translated.warnings.fields().collect::<Vec<_>>(),
         [
             "messages.reasoning",
             "messages.assistant",

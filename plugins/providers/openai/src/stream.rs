@@ -1,8 +1,9 @@
 //! The vendor's chunks, streamed or whole, to neutral events: a state machine without I/O.
 
-use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
+use evenhand_sdk::sse::SseEvent;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, StreamTranslator};
 use serde_json::Value;
 
 use crate::choice::Choice;
@@ -32,33 +33,10 @@ impl Machine {
         }
     }
 
-    /// Takes the `data` of one event.
-    pub(crate) fn data(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Error> {
-        match data.trim() {
-            "" | "[DONE]" => Ok(()),
-            data => {
-                let chunk: Value = serde_json::from_str(data).map_err(|e| {
-                    Error::upstream(format!("an event of the answer is no JSON: {e}"))
-                })?;
-                self.chunk(&chunk, events)
-            }
-        }
-    }
-
     /// Takes an answer that came in one piece.
     pub(crate) fn whole(&mut self, answer: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
         self.chunk(answer, events)?;
         self.end()
-    }
-
-    /// The stream has ended: was everything said?
-    pub(crate) fn end(&self) -> Result<(), Error> {
-        let finished = self.choices.iter().filter(|choice| choice.is_finished());
-        let finished = finished.count();
-        if finished == self.choices.len() && finished >= self.expected {
-            return Ok(());
-        }
-        Err(Error::upstream("the vendor's answer ended mid-stream"))
     }
 
     fn chunk(&mut self, chunk: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
@@ -109,6 +87,24 @@ impl Machine {
             self.choices.push(Choice::new(next));
         }
         Ok(())
+    }
+}
+
+impl StreamTranslator for Machine {
+    fn read(&mut self, event: &SseEvent, events: &mut Vec<Event>) -> Result<(), Error> {
+        match event.data.trim() {
+            "" | "[DONE]" => Ok(()),
+            _ => self.chunk(&event.json()?, events),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let finished = self.choices.iter().filter(|choice| choice.is_finished());
+        let finished = finished.count();
+        if finished == self.choices.len() && finished >= self.expected {
+            return Ok(());
+        }
+        Err(Error::upstream("the vendor's answer ended mid-stream"))
     }
 }
 

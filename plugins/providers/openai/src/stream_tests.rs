@@ -46,12 +46,19 @@ fn machine() -> Machine {
     Machine::new(Names::new(64), vec![], 1)
 }
 
+fn event(data: impl Into<String>) -> SseEvent {
+    SseEvent {
+        data: data.into(),
+        ..SseEvent::default()
+    }
+}
+
 fn run(machine: &mut Machine, chunks: &[Value]) -> Result<Vec<String>, Error> {
     let mut events = Vec::new();
-    for chunk in chunks {
-        machine.data(&chunk.to_string(), &mut events)?;
+    let texts = chunks.iter().map(Value::to_string);
+    for data in texts.chain(["[DONE]".into()]) {
+        machine.read(&event(data), &mut events)?;
     }
-    machine.data("[DONE]", &mut events)?;
     machine.end()?;
     Ok(lines(&events))
 }
@@ -234,7 +241,7 @@ fn what_breaks_off_is_never_clean() {
         ],
     );
     assert_eq!(error.unwrap_err().message, "The server had an error");
-    assert!(machine().data("{", &mut vec![]).is_err());
+    assert!(machine().read(&event("{"), &mut vec![]).is_err());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn instructions_lead_and_later_ones_join_them_or_stay() {
         body["messages"][3],
         json!({"role": "system", "content": "Be loud."})
     );
-    assert!(translated.warnings.fields().is_empty());
+    assert!(translated.warnings.into_vec().is_empty());
 }
 
 #[test]
@@ -111,10 +111,7 @@ fn a_tool_conversation_alternates_and_results_come_first() {
                 {"type": "text", "text": "Quick!"}]},
         ])
     );
-    assert_eq!(
-        translated.warnings.fields(),
-        ["messages.tool_call.arguments"]
-    );
+    assert_eq!(fields(&translated), ["messages.tool_call.arguments"]);
 }
 
 #[test]

@@ -85,10 +85,14 @@ fn with(request: &GenerateRequest, config: &str) -> (Value, Translated) {
     (translated.body.clone(), translated)
 }
 
+fn fields(translated: &Translated) -> Vec<&str> {
+    translated.warnings.fields().collect()
+}
+
 fn sent(request: &GenerateRequest) -> (Value, Vec<String>) {
     let (body, translated) = with(request, "{}");
     let fields = translated.warnings.fields();
-    (body, fields.into_iter().map(str::to_owned).collect())
+    (body, fields.map(str::to_owned).collect())
 }
 
 fn refused(request: &GenerateRequest) -> Error {

@@ -131,7 +131,7 @@ fn settings_are_honoured_or_warned_about() {
     );
     assert_eq!(translated.betas, ["b"]);
     assert_eq!(
-        translated.warnings.fields(),
+        fields(&translated),
         [
             "sampling.temperature",
             "sampling.seed",
@@ -148,7 +148,7 @@ fn settings_are_honoured_or_warned_about() {
     assert_eq!(fields, ["model", "messages", "speed"]);
     let (_, translated) = with(&request, r#"{"allowed_betas":[]}"#);
     assert!(translated.betas.is_empty());
-    assert!(translated.warnings.fields().contains(&"extensions.betas"));
+    assert!(super::fields(&translated).contains(&"extensions.betas"));
     request.sampling.choices = Some(2);
     assert_eq!(refused(&request).param.as_deref(), Some("sampling.choices"));
     request.sampling.choices = None;
@@ -208,7 +208,7 @@ fn an_effort_a_budget_or_nothing_to_think_with() {
         json!({"type": "enabled", "budget_tokens": 4999, "display": "summarized"})
     );
     assert_eq!(translated.thoughts, ReasoningKind::Summary);
-    assert_eq!(translated.warnings.fields(), ["reasoning.budget_tokens"]);
+    assert_eq!(fields(&translated), ["reasoning.budget_tokens"]);
     budget.sampling.max_tokens = Some(1000);
     let (body, warned) = sent(&budget);
     assert_eq!(

@@ -14,7 +14,7 @@ fn run(mut machine: Machine, pieces: &[&[u8]]) -> Result<Vec<Event>, Error> {
     for piece in pieces {
         decoder.push(piece, &mut read);
         for event in read.drain(..) {
-            machine.data(&event.data, &mut events)?;
+            machine.read(&event, &mut events)?;
         }
     }
     machine.end()?;
