@@ -1,8 +1,5 @@
-use serde::{Deserialize, Serialize};
-
 /// What kind of error it is; see `error-code` in `wit/types.wit`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
     /// The request is at fault.
     BadRequest,
@@ -35,7 +32,7 @@ pub enum ErrorCode {
 }
 
 /// What a vendor said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamError {
     /// HTTP status.
     pub status: u16,
@@ -44,7 +41,7 @@ pub struct UpstreamError {
 }
 
 /// An error on a request's path, which each dialect shows in its own shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     /// What kind.
@@ -115,7 +112,8 @@ impl Error {
         }
     }
 
-    /// Another target, or the same one later, may do better.
+    /// Another target, or the same one later, may do better. A plugin that translates knows what its vendor's status means
+    /// (429 may be an empty account), so its code decides and [`Error::status`] does not.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.code,
@@ -125,5 +123,10 @@ impl Error {
                 | ErrorCode::Upstream
                 | ErrorCode::PluginFailed
         )
+    }
+
+    /// The same of a vendor's own answer, of which nothing is known but its HTTP status.
+    pub fn is_retryable_status(status: u16) -> bool {
+        matches!(status, 408 | 429 | 500..)
     }
 }

@@ -1,10 +1,7 @@
 //! What messages are made of.
 
-use serde::{Deserialize, Serialize};
-
 /// Who speaks in a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Instructions of the operator of a conversation, anywhere in it.
     System,
@@ -19,15 +16,14 @@ pub enum Role {
 }
 
 /// Marks the end of a prefix that the vendor may cache.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CacheMark {
     /// How long, in seconds; absent: the vendor's default. Known values: 300 and 3600.
     pub ttl_seconds: Option<u32>,
 }
 
 /// Where the bytes of a medium are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum MediaSource {
     /// The bytes themselves.
     Bytes(Vec<u8>),
@@ -38,7 +34,7 @@ pub enum MediaSource {
 }
 
 /// An image, a sound or a document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Media {
     /// Where the bytes are.
     pub source: MediaSource,
@@ -55,7 +51,7 @@ pub struct Media {
 }
 
 /// A passage that supports a text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Citation {
     /// The address of the source, where it has one.
     pub url: Option<String>,
@@ -77,7 +73,7 @@ pub struct Citation {
 }
 
 /// Text, and what supports it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Text {
     /// The text.
     pub text: String,
@@ -86,8 +82,7 @@ pub struct Text {
 }
 
 /// What a reasoning part shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReasoningKind {
     /// The model's own words.
     Full,
@@ -99,7 +94,7 @@ pub enum ReasoningKind {
 
 /// What the model thought before it answered. Signatures and encrypted forms travel in the part's
 /// `provider-data`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reasoning {
     /// What is shown.
     pub kind: ReasoningKind,
@@ -108,7 +103,7 @@ pub struct Reasoning {
 }
 
 /// The model asks for a tool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
     /// Id that the result refers to; unique in a conversation.
     pub id: String,
@@ -122,8 +117,7 @@ pub struct ToolCall {
 }
 
 /// One piece of a tool's result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ResultContent {
     /// Text, or JSON as text.
     Text(String),
@@ -136,7 +130,7 @@ pub enum ResultContent {
 }
 
 /// What a tool answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ToolResult {
     /// The id of the call.
     pub call_id: String,
@@ -151,7 +145,7 @@ pub struct ToolResult {
 }
 
 /// A search result, given to the model or found by it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// Address or name.
     pub location: String,
@@ -164,8 +158,7 @@ pub struct Source {
 }
 
 /// What a part is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Text.
     Text(Text),
@@ -190,7 +183,7 @@ pub enum Content {
 }
 
 /// A piece of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// What it is.
     pub content: Content,
@@ -202,7 +195,7 @@ pub struct Part {
 }
 
 /// A turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,

@@ -1,11 +1,11 @@
 //! Steps of an answer.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Citation, Part, ReasoningKind};
 
 /// Tokens and what they were. All counts are cumulative for the answer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Usage {
     /// Tokens of the request, cached ones included.
     pub input_tokens: Option<u64>,
@@ -28,8 +28,7 @@ pub struct Usage {
 }
 
 /// Why an answer ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FinishReason {
     /// The model was done.
     Stop,
@@ -52,7 +51,7 @@ pub enum FinishReason {
 }
 
 /// What a target could not honour. Nothing is dropped in silence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Warning {
     /// The field of the neutral form, such as `sampling.seed`.
     pub field: String,
@@ -61,7 +60,7 @@ pub struct Warning {
 }
 
 /// The answer has begun.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Started {
     /// The vendor's id of the answer.
     pub id: Option<String>,
@@ -72,8 +71,7 @@ pub struct Started {
 }
 
 /// What kind of part begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PartKind {
     /// Text.
     Text,
@@ -88,7 +86,7 @@ pub enum PartKind {
 }
 
 /// A tool call begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ToolCallStart {
     /// As in `tool-call`.
     pub id: String,
@@ -99,7 +97,7 @@ pub struct ToolCallStart {
 }
 
 /// A part begins. Parts may be interleaved; each has an index, counted from 0 within its choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PartStarted {
     /// Which answer, from 0.
     pub choice: u32,
@@ -110,7 +108,7 @@ pub struct PartStarted {
 }
 
 /// A token and how likely it was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TokenLogprob {
     /// The token.
     pub token: String,
@@ -123,8 +121,7 @@ pub struct TokenLogprob {
 }
 
 /// What a part grew by.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Delta {
     /// Text, reasoning, refusal, a call's arguments, or base64 of sound.
     Text(String),
@@ -135,7 +132,7 @@ pub enum Delta {
 }
 
 /// A part grew.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PartDelta {
     /// Which answer.
     pub choice: u32,
@@ -146,7 +143,7 @@ pub struct PartDelta {
 }
 
 /// A part is complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PartEnded {
     /// Which answer.
     pub choice: u32,
@@ -157,7 +154,7 @@ pub struct PartEnded {
 }
 
 /// A part that came whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WholePart {
     /// Which answer.
     pub choice: u32,
@@ -168,7 +165,7 @@ pub struct WholePart {
 }
 
 /// An answer is complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
     /// Which answer.
     pub choice: u32,
@@ -178,8 +175,7 @@ pub struct Finished {
 
 /// A step of an answer. In order: one `started`; parts, each begun before it grows and ended before `finished`; one
 /// `finished` for each choice; `usage` at any time after `started`, the last one counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The answer has begun.
     Started(Started),

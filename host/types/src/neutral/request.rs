@@ -1,11 +1,9 @@
 //! What a client asks for, and answers that come whole.
 
-use serde::{Deserialize, Serialize};
-
 use super::{CacheMark, Message, Usage, Warning};
 
 /// A tool that the client runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FunctionTool {
     /// Its name, as the client wrote it: a plugin renames where its vendor refuses it, and back.
     pub name: String,
@@ -22,7 +20,7 @@ pub struct FunctionTool {
 }
 
 /// A tool that the vendor runs, such as a web search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ProviderTool {
     /// Its type, in the words of the client's dialect.
     pub kind: String,
@@ -33,8 +31,7 @@ pub struct ProviderTool {
 }
 
 /// A tool that the model may call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Tool {
     /// Run by the client (or by the host for it).
     Function(FunctionTool),
@@ -43,8 +40,7 @@ pub enum Tool {
 }
 
 /// Which tools the model may or must call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ToolChoice {
     /// The model decides.
     Auto,
@@ -59,7 +55,7 @@ pub enum ToolChoice {
 }
 
 /// A schema that the answer must fit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutputSchema {
     /// A name for it.
     pub name: Option<String>,
@@ -72,8 +68,7 @@ pub struct OutputSchema {
 }
 
 /// The form of the answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OutputFormat {
     /// Text.
     Text,
@@ -84,7 +79,7 @@ pub enum OutputFormat {
 }
 
 /// How much the model should think.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReasoningOptions {
     /// `false`: not at all. Absent: the vendor's default.
     pub enabled: Option<bool>,
@@ -97,7 +92,7 @@ pub struct ReasoningOptions {
 }
 
 /// How tokens are chosen. Absent: the vendor's default.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sampling {
     /// Most tokens to answer with.
     pub max_tokens: Option<u32>,
@@ -122,7 +117,7 @@ pub struct Sampling {
 }
 
 /// Fields of the client's request that the neutral form has no place for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Extension {
     /// The dialect whose words these are, such as `openai-chat`.
     pub dialect: String,
@@ -131,7 +126,7 @@ pub struct Extension {
 }
 
 /// Asks for an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GenerateRequest {
     /// The vendor's name of the model.
     pub model: String,
@@ -166,8 +161,7 @@ pub struct GenerateRequest {
 }
 
 /// What to embed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum EmbedInput {
     /// Texts.
     Texts(Vec<String>),
@@ -176,7 +170,7 @@ pub enum EmbedInput {
 }
 
 /// Asks for embeddings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EmbedRequest {
     /// The vendor's name of the model.
     pub model: String,
@@ -191,7 +185,7 @@ pub struct EmbedRequest {
 }
 
 /// Embeddings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
     /// The model that answered.
     pub model: Option<String>,
@@ -204,7 +198,7 @@ pub struct Embeddings {
 }
 
 /// How many tokens a request would be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TokenCount {
     /// Tokens of the request.
     pub input_tokens: u64,
@@ -213,8 +207,7 @@ pub struct TokenCount {
 }
 
 /// What a model is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// `generate`.
     Generate,
@@ -223,7 +216,7 @@ pub enum Task {
 }
 
 /// A model that a provider serves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// The vendor's name.
     pub id: String,
