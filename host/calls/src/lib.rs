@@ -17,7 +17,7 @@ use dialects::native::Scan;
 use futures::stream::BoxStream;
 use router::Target;
 use types::config::Key;
-use types::neutral::Usage;
+use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
 
 /// Who calls.
@@ -141,7 +141,7 @@ async fn first_that_works(
             None => Err(not_loaded(&target.plugin)),
         };
         match &outcome {
-            Ok(reply) if is_retryable(reply.status) => {
+            Ok(reply) if Error::is_retryable_status(reply.status) => {
                 tracing::info!(
                     plugin = target.plugin,
                     status = reply.status,
@@ -159,35 +159,19 @@ async fn first_that_works(
 
 impl Attempt<'_> {
     async fn run(self) -> Result<Reply, Error> {
-        let id = self.request.wire.id();
-        if self
-            .revision
-            .plugin
-            .dialects()
-            .iter()
-            .any(|dialect| dialect == id)
-        {
-            self.native().await
-        } else {
-            self.neutral().await
+        let Request { wire, body, .. } = self.request;
+        let mut dialects = self.revision.plugin.dialects().iter();
+        match dialects.any(|dialect| dialect == wire.id()) && !wire.needs_translation(body) {
+            true => self.native().await,
+            false => self.neutral().await,
         }
     }
 
-    /// Header fields of ours.
-    fn headers(&self, content_type: &str) -> Vec<(String, String)> {
-        vec![
-            ("content-type".into(), content_type.into()),
-            (
-                "evenhand-target".into(),
-                format!("{}/{}", self.target.plugin, self.target.model),
-            ),
-        ]
+    /// The header field that says who answered.
+    fn target_header(&self) -> (String, String) {
+        let Target { plugin, model } = self.target;
+        ("evenhand-target".into(), format!("{plugin}/{model}"))
     }
-}
-
-/// Would another target, or the same one later, do better than a vendor's answer of this status?
-fn is_retryable(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..)
 }
 
 fn unknown(model: &str) -> Error {
@@ -222,11 +206,13 @@ impl Record {
             usage: None,
         }
     }
-}
 
-impl Record {
-    /// What is known of the tokens by now.
-    fn used(&mut self, usage: Option<Usage>) {
+    /// Looks for the tokens among the events of an answer; the last that tells them counts.
+    fn count(&mut self, events: &[Event]) {
+        let usage = events.iter().rev().find_map(|event| match event {
+            Event::Usage(usage) => Some(usage.clone()),
+            _ => None,
+        });
         self.usage = usage.or(self.usage.take());
     }
 }

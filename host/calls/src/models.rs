@@ -22,9 +22,11 @@ impl Calls {
     /// Not found.
     pub async fn model(&self, caller: &Caller, id: &str) -> Result<ListedModel, Error> {
         let now = self.catalog.now().clone();
-        let listed = self.listed(&now, caller).await;
-        let near = near(id, &listed);
-        listed.into_iter().find(|model| model.id == id).ok_or(near)
+        let mut listed = self.listed(&now, caller).await;
+        match listed.iter().position(|model| model.id == id) {
+            Some(at) => Ok(listed.swap_remove(at)),
+            None => Err(near(id, &listed)),
+        }
     }
 
     /// Turns a model that wasn't found into an error that names those that are near; unless there is such a model, or nobody

@@ -10,13 +10,16 @@ use types::{Error, ErrorCode};
 
 use crate::{Attempt, Record, Reply};
 
-/// Fields of a vendor's answer that speak of its connection or its own name, not of the answer.
+/// Fields of a vendor's answer that speak of its connection or its own name, not of the answer. An address may have a
+/// credential in its query, and SDKs follow it.
 const CONNECTION: &[&str] = &[
     "alt-svc",
     "connection",
     "content-length",
+    "content-location",
     "date",
     "keep-alive",
+    "location",
     "proxy-authenticate",
     "set-cookie",
     "strict-transport-security",
@@ -57,25 +60,25 @@ impl Attempt<'_> {
         let streams = headers
             .iter()
             .any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"));
-        let mut ours = self.headers("");
-        ours.retain(|(name, _)| name != "content-type");
         let headers = headers
             .into_iter()
             .filter(|(name, _)| !CONNECTION.contains(&name.as_str()))
-            .chain(ours)
+            .chain([self.target_header()])
             .collect();
-        let mut record = self.record;
-        record.status = status;
-        let tap = wire.tap(streams, ask_usage);
+        let mut watched = Watched {
+            tap: wire.tap(streams, ask_usage),
+            record: self.record,
+        };
+        watched.record.status = status;
         let (model, plugin) = (scan.model.clone(), target.plugin.clone());
         let body = match streams {
-            true => spliced(body, tap, record, move |error| {
+            true => spliced(body, watched, move |error| {
                 let mut frame = String::new();
                 wire.encoder(&model, false)
                     .fail(&error.of(&plugin), &mut frame);
                 frame.into()
             }),
-            false => whole(body, tap, record),
+            false => whole(body, watched),
         };
         Ok(Reply {
             status,
@@ -85,21 +88,32 @@ impl Attempt<'_> {
     }
 }
 
+/// An answer that goes by. However it ends, what the vendor told of the tokens is in the record.
+struct Watched {
+    tap: Tap,
+    record: Record,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.record.usage = self.tap.usage();
+    }
+}
+
 type Bytestream = futures::stream::BoxStream<'static, Result<Bytes, Error>>;
 
 /// A stream. One that breaks off ends with the dialect's own error: an event that is not complete never reaches the client.
 fn spliced(
     mut body: Bytestream,
-    mut tap: Tap,
-    mut record: Record,
+    mut watched: Watched,
     fail: impl Fn(Error) -> Bytes + Send + 'static,
 ) -> Bytestream {
     stream! {
+        let tap = &mut watched.tap;
         while let Some(piece) = body.next().await {
             match piece {
                 Ok(bytes) => {
                     let bytes = tap.push(bytes);
-                    record.used(tap.usage());
                     if !bytes.is_empty() {
                         yield Ok(bytes);
                     }
@@ -112,7 +126,6 @@ fn spliced(
             }
         }
         let rest = tap.finish();
-        record.used(tap.usage());
         if tap.ended() {
             if !rest.is_empty() {
                 yield Ok(rest);
@@ -125,12 +138,7 @@ fn spliced(
 }
 
 /// A body in one piece. One that breaks off breaks the client's connection off too.
-fn whole(mut body: Bytestream, mut tap: Tap, mut record: Record) -> Bytestream {
-    stream! {
-        while let Some(piece) = body.next().await {
-            yield piece.map(|bytes| tap.push(bytes));
-        }
-        record.used(tap.usage());
-    }
-    .boxed()
+fn whole(body: Bytestream, mut watched: Watched) -> Bytestream {
+    body.map(move |piece| piece.map(|bytes| watched.tap.push(bytes)))
+        .boxed()
 }

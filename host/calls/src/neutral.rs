@@ -2,10 +2,9 @@
 
 use async_stream::stream;
 use bytes::Bytes;
-use dialects::{Asked, Encoder, Whole};
+use dialects::{Answer, Asked, Encoder, Whole};
 use futures::StreamExt;
 use sandbox::Events;
-use serde_json::Value;
 use types::Error;
 use types::neutral::{Event, GenerateRequest, Warning};
 
@@ -13,6 +12,9 @@ use crate::{Attempt, Record, Reply};
 
 const JSON: &str = "application/json";
 const SSE: &str = "text/event-stream; charset=utf-8";
+
+/// Most bytes of warnings in a header field: many clients take no more than 8 KiB of all fields together.
+const MAX_WARNINGS: usize = 2048;
 
 impl Attempt<'_> {
     pub(crate) async fn neutral(mut self) -> Result<Reply, Error> {
@@ -29,7 +31,7 @@ impl Attempt<'_> {
                 request.model.clone_from(&self.target.model);
                 let vectors = self.revision.plugin.embed(request).await?;
                 let json = wire.vectors(&vectors, &self.scan.model, base64);
-                self.record.used(Some(vectors.usage));
+                self.record.usage = Some(vectors.usage);
                 Ok(self.whole(json, &vectors.warnings))
             }
             Asked::Count(mut request) => {
@@ -54,11 +56,11 @@ impl Attempt<'_> {
             .unwrap_or_default();
         let model = &self.scan.model;
         if streams {
-            let headers = self
-                .headers(SSE)
-                .into_iter()
-                .chain(warning_header(&first))
-                .collect();
+            let warnings = first.iter().filter_map(|event| match event {
+                Event::Warning(warning) => Some(warning),
+                _ => None,
+            });
+            let headers = self.headers(SSE, warnings);
             let encoder = self.request.wire.encoder(model, include_usage);
             self.record.status = 200;
             let body = encoded(
@@ -74,28 +76,39 @@ impl Attempt<'_> {
                 body,
             });
         }
-        let mut all = first;
-        while let Some(more) = next(&mut events, &self.target.plugin).await? {
-            all.extend(more);
+        let mut answer = Answer::default();
+        let mut batch = Some(first);
+        while let Some(said) = batch {
+            self.record.count(&said);
+            said.into_iter().for_each(|event| answer.push(event));
+            batch = next(&mut events, &self.target.plugin).await?;
         }
-        self.record.count(&all);
-        let whole = self.request.wire.whole(all, model);
+        let whole = self.request.wire.whole(answer, model);
         let Whole { body, warnings } = whole.map_err(|error| error.of(&self.target.plugin))?;
-        Ok(self.whole(body, &warnings))
+        Ok(self.whole(body.to_string(), &warnings))
     }
 
-    fn whole(mut self, json: Value, warnings: &[Warning]) -> Reply {
+    fn whole(mut self, json: String, warnings: &[Warning]) -> Reply {
         self.record.status = 200;
-        let body = Ok(Bytes::from(json.to_string()));
+        let body = Ok(Bytes::from(json));
         Reply {
             status: 200,
-            headers: self
-                .headers(JSON)
-                .into_iter()
-                .chain(header(warnings.iter()))
-                .collect(),
+            headers: self.headers(JSON, warnings.iter()),
             body: futures::stream::once(async { body }).boxed(),
         }
+    }
+
+    fn headers<'w>(
+        &self,
+        content_type: &str,
+        warnings: impl Iterator<Item = &'w Warning>,
+    ) -> Vec<(String, String)> {
+        let mut headers = vec![
+            ("content-type".into(), content_type.into()),
+            self.target_header(),
+        ];
+        headers.extend(warning_header(warnings));
+        headers
     }
 }
 
@@ -143,40 +156,53 @@ fn encoded(
     .boxed()
 }
 
-impl Record {
-    fn count(&mut self, events: &[Event]) {
-        for event in events {
-            if let Event::Usage(usage) = event {
-                self.usage = Some(usage.clone());
-            }
+/// What was not honoured, where the dialects' bodies have no place for it: `field: message; field: message; and 3 more`.
+fn warning_header<'a>(warnings: impl Iterator<Item = &'a Warning>) -> Option<(String, String)> {
+    let (mut value, mut left_out) = (String::new(), 0);
+    for Warning { field, message } in warnings {
+        let text = format!("{field}: {message}");
+        let plain: String = text.chars().map(plain).take(MAX_WARNINGS).collect();
+        if value.is_empty() {
+            value = plain;
+        } else if left_out == 0 && value.len() + plain.len() < MAX_WARNINGS {
+            value = value + "; " + &plain;
+        } else {
+            left_out += 1;
         }
+    }
+    if left_out > 0 {
+        value += &format!("; and {left_out} more");
+    }
+    (!value.is_empty()).then(|| ("evenhand-warning".into(), value))
+}
+
+/// Only what a header field may have.
+fn plain(c: char) -> char {
+    match c.is_ascii_graphic() || c == ' ' {
+        true => c,
+        false => '?',
     }
 }
 
-fn warning_header(events: &[Event]) -> Option<(String, String)> {
-    header(events.iter().filter_map(|event| match event {
-        Event::Warning(warning) => Some(warning),
-        _ => None,
-    }))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What was not honoured, where the dialects' bodies have no place for it: `field: message; field: message`.
-fn header<'a>(warnings: impl Iterator<Item = &'a Warning>) -> Option<(String, String)> {
-    let text: Vec<String> = warnings
-        .map(|warning| format!("{}: {}", warning.field, warning.message))
-        .collect();
-    // Only what a header field may have.
-    let plain = |c: char| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c
-        } else {
-            '?'
+    #[test]
+    fn the_header_of_warnings_stays_small() {
+        let warning = |message: &str| Warning {
+            field: "a".into(),
+            message: message.into(),
+        };
+        let header = |warnings: &[Warning]| warning_header(warnings.iter()).map(|(_, value)| value);
+        assert_eq!(header(&[]), None);
+        let two = [warning("left\nout"), warning("é")];
+        assert_eq!(header(&two).unwrap(), "a: left?out; a: ?");
+        let many = vec![warning(&"x".repeat(997)); 5];
+        let some = header(&many).unwrap();
+        assert!(some.ends_with("x; and 3 more"), "{some}");
+        for warnings in [many, vec![warning(&"x".repeat(100_000)); 2]] {
+            assert!(header(&warnings).unwrap().len() < MAX_WARNINGS + 20);
         }
-    };
-    (!text.is_empty()).then(|| {
-        (
-            "evenhand-warning".into(),
-            text.join("; ").chars().map(plain).collect(),
-        )
-    })
+    }
 }

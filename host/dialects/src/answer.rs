@@ -1,6 +1,6 @@
 //! A whole answer, collected from events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use types::{
     Error, ErrorCode,
@@ -12,9 +12,9 @@ use types::{
 
 use crate::media::part;
 
-/// Everything that was said.
+/// Everything that was said. It grows event by event, so that what is kept is what was said and not how.
 #[derive(Debug, Default)]
-pub(crate) struct Answer {
+pub struct Answer {
     pub(crate) started: Started,
     pub(crate) choices: BTreeMap<u32, Choice>,
     pub(crate) usage: Option<Usage>,
@@ -27,12 +27,13 @@ pub(crate) struct Choice {
     /// In the order in which they began.
     pub(crate) parts: Vec<Said>,
     pub(crate) reason: Option<FinishReason>,
+    /// Where the newest part of each index is in `parts`.
+    places: HashMap<u32, usize>,
 }
 
 /// A part of an answer.
 #[derive(Debug)]
 pub(crate) struct Said {
-    index: u32,
     pub(crate) part: Part,
     pub(crate) logprobs: Vec<TokenLogprob>,
     /// Base64 of a sound that came in pieces; `part` has its type.
@@ -40,28 +41,20 @@ pub(crate) struct Said {
 }
 
 impl Answer {
-    /// Collects events; an answer that did not finish is an error.
-    pub(crate) fn collect(events: Vec<Event>) -> Result<Self, Error> {
-        let mut answer = Self::default();
-        for event in events {
-            answer.push(event);
+    /// The answer, if it finished; one that did not is an error.
+    pub(crate) fn finished(self) -> Result<Self, Error> {
+        let finished = self.choices.values().all(|c| c.reason.is_some());
+        match finished && !self.choices.is_empty() {
+            true => Ok(self),
+            false => Err(unfinished()),
         }
-        let finished = answer.choices.values().all(|c| c.reason.is_some());
-        if answer.choices.is_empty() || !finished {
-            return Err(unfinished());
-        }
-        Ok(answer)
     }
 
-    fn push(&mut self, event: Event) {
+    /// The next event.
+    pub fn push(&mut self, event: Event) {
         match event {
             Event::Started(started) => self.started = started,
-            Event::PartStarted(p) => self.choice(p.choice).parts.push(Said {
-                index: p.index,
-                part: part(begin(p.kind)),
-                logprobs: Vec::new(),
-                sound: String::new(),
-            }),
+            Event::PartStarted(p) => self.choice(p.choice).begin(p.index, part(begin(p.kind))),
             Event::PartDelta(p) => {
                 if let Some(said) = self.said(p.choice, p.index) {
                     said.grow(p.delta);
@@ -72,12 +65,7 @@ impl Answer {
                     said.part.provider_data = p.provider_data;
                 }
             }
-            Event::Part(p) => self.choice(p.choice).parts.push(Said {
-                index: p.index,
-                part: p.part,
-                logprobs: Vec::new(),
-                sound: String::new(),
-            }),
+            Event::Part(p) => self.choice(p.choice).begin(p.index, p.part),
             Event::Warning(warning) => self.warnings.push(warning),
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Finished(f) => self.choice(f.choice).reason = Some(f.reason),
@@ -89,12 +77,29 @@ impl Answer {
     }
 
     fn said(&mut self, choice: u32, index: u32) -> Option<&mut Said> {
-        let parts = &mut self.choices.get_mut(&choice)?.parts;
-        parts.iter_mut().rev().find(|said| said.index == index)
+        let choice = self.choices.get_mut(&choice)?;
+        choice.parts.get_mut(*choice.places.get(&index)?)
+    }
+}
+
+impl FromIterator<Event> for Answer {
+    fn from_iter<T: IntoIterator<Item = Event>>(events: T) -> Self {
+        let mut answer = Self::default();
+        events.into_iter().for_each(|event| answer.push(event));
+        answer
     }
 }
 
 impl Choice {
+    fn begin(&mut self, index: u32, part: Part) {
+        self.places.insert(index, self.parts.len());
+        self.parts.push(Said {
+            part,
+            logprobs: Vec::new(),
+            sound: String::new(),
+        });
+    }
+
     /// Why it ended. An answer that asks the client for tools waits for them, whatever its vendor calls that.
     pub(crate) fn reason(&self) -> FinishReason {
         let asks = self

@@ -16,6 +16,13 @@ pub enum Dialect {
 /// Header fields by which SDKs speak of themselves and their API, by their beginnings. A vendor may see them.
 const API_FIELDS: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
 
+/// Those of them that say who pays, which is the operator's to say; a name that the operator's key doesn't have is refused.
+const ACCOUNT_FIELDS: [&str; 3] = [
+    "anthropic-workspace-id",
+    "openai-organization",
+    "openai-project",
+];
+
 impl Dialect {
     /// Whose shapes a client expects where paths coincide, by the names of its header fields.
     pub fn of<'a>(mut fields: impl Iterator<Item = &'a str>) -> Self {
@@ -25,9 +32,9 @@ impl Dialect {
         }
     }
 
-    /// Does a header field (in lower case) belong to a dialect's API?
+    /// Does a header field (in lower case) belong to a dialect's API, and may the client decide on it?
     pub fn is_api_field(name: &str) -> bool {
-        API_FIELDS.iter().any(|family| name.starts_with(family))
+        API_FIELDS.iter().any(|family| name.starts_with(family)) && !ACCOUNT_FIELDS.contains(&name)
     }
 
     /// The header field in which its SDK looks for the id of a request.

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
-use types::Error;
+use types::{Error, neutral::Extension};
+
+use crate::Wire;
 
 /// A JSON object that is being read. What was read is taken out; what is left, nobody knew.
 #[derive(Debug, Clone)]
@@ -17,13 +15,11 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// The body of a request. A top-level field that is there twice is refused: the host and the vendor may not read
-    /// different ones.
+    /// The body of a request. That no top-level field is there twice, [`scan`](crate::native::scan) has seen.
     pub(crate) fn body(bytes: &[u8]) -> Result<Self, Error> {
-        let Body(fields) = serde_json::from_slice(bytes).map_err(|e| malformed(&e))?;
         Ok(Self {
             path: String::new(),
-            fields,
+            fields: serde_json::from_slice(bytes).map_err(|e| malformed(&e))?,
         })
     }
 
@@ -86,6 +82,15 @@ impl Object {
             Value::Object(fields) if fields.is_empty() => None,
             value => Some(value.to_string()),
         }
+    }
+
+    /// What is left of a request, in the words of its dialect.
+    pub(crate) fn extensions(self, wire: Wire) -> Vec<Extension> {
+        let extension = self.rest().map(|fields| Extension {
+            dialect: wire.id().to_owned(),
+            fields,
+        });
+        extension.into_iter().collect()
     }
 }
 
@@ -229,32 +234,5 @@ impl<T: Read> Read for TextOr<T> {
             value @ (Value::Array(_) | Value::Object(_)) => T::read(value, path).map(Self::Other),
             other => Err(expected("a string, or objects", &other, path)),
         }
-    }
-}
-
-struct Body(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Map<String, Value>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Map::new();
-                while let Some(key) = access.next_key::<String>()? {
-                    if fields.contains_key(&key) {
-                        return Err(A::Error::custom(format_args!("`{key}` is there twice")));
-                    }
-                    fields.insert(key, access.next_value()?);
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(Fields).map(Body)
     }
 }

@@ -24,6 +24,7 @@ mod turns;
 mod whole;
 mod wire;
 
+pub use answer::Answer;
 pub use encoder::Encoder;
 pub use errors::Dialect;
 pub use models::ListedModel;

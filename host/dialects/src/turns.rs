@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use types::{
     Error,
-    neutral::{Content, Event, PartEnded, PartKind},
+    neutral::{Content, Delta, Event, PartDelta, PartEnded, PartKind},
 };
 
 use crate::Encoder;
@@ -35,12 +35,11 @@ pub(crate) enum Kind {
 struct Choice {
     /// The part that is open in each lane.
     open: BTreeMap<u8, u32>,
-    /// Parts that began while another was open, in the order of their indices.
-    waiting: BTreeMap<u32, Waiting>,
+    /// Parts of each lane that began while another was open, in the order of their indices.
+    waiting: BTreeMap<u8, BTreeMap<u32, Waiting>>,
 }
 
 struct Waiting {
-    lane: u8,
     events: Vec<Event>,
     complete: bool,
 }
@@ -61,12 +60,8 @@ impl<E: Encoder> Turns<E> {
             let choice = self.choices.entry(choice).or_default();
             if choice.open.contains_key(&lane) {
                 let events = vec![event];
-                let waiting = Waiting {
-                    lane,
-                    events,
-                    complete,
-                };
-                choice.waiting.insert(part, waiting);
+                let lane = choice.waiting.entry(lane).or_default();
+                lane.insert(part, Waiting { events, complete });
                 return;
             }
             if !complete {
@@ -81,10 +76,11 @@ impl<E: Encoder> Turns<E> {
         let Some(state) = self.choices.get_mut(&choice) else {
             return self.encoder.push(event, out);
         };
-        if let Some(waiting) = state.waiting.get_mut(&part) {
+        // Lanes are three at most.
+        let mut waiting = state.waiting.values_mut();
+        if let Some(waiting) = waiting.find_map(|lane| lane.get_mut(&part)) {
             waiting.complete |= ends;
-            waiting.events.push(event);
-            return;
+            return waiting.hear(event);
         }
         self.encoder.push(event, out);
         let lane = state.open.iter().find(|(_, open)| **open == part);
@@ -108,16 +104,34 @@ impl<E: Encoder> Turns<E> {
     }
 }
 
+impl Waiting {
+    /// What is said while nobody listens is one piece.
+    fn hear(&mut self, mut event: Event) {
+        match (self.events.last_mut().and_then(text), text(&mut event)) {
+            (Some(said), Some(more)) => said.push_str(more),
+            _ => self.events.push(event),
+        }
+    }
+}
+
+/// The text that an event adds.
+fn text(event: &mut Event) -> Option<&mut String> {
+    match event {
+        Event::PartDelta(PartDelta {
+            delta: Delta::Text(text),
+            ..
+        }) => Some(text),
+        _ => None,
+    }
+}
+
 impl Choice {
     /// The lane is free: what waited for it speaks, up to a part that is not complete.
     fn release(&mut self, lane: u8, encoder: &mut impl Encoder, out: &mut String) {
         self.open.remove(&lane);
         while !self.open.contains_key(&lane) {
-            let next = self.waiting.iter().find(|(_, w)| w.lane == lane);
-            let Some(part) = next.map(|(part, _)| *part) else {
-                return;
-            };
-            let Some(waiting) = self.waiting.remove(&part) else {
+            let waiting = self.waiting.get_mut(&lane);
+            let Some((part, waiting)) = waiting.and_then(BTreeMap::pop_first) else {
                 return;
             };
             for event in waiting.events {

@@ -1,11 +1,10 @@
 //! The requests that clients may send, each in the words of its dialect.
 
-use serde_json::Value;
 use types::Error;
-use types::neutral::{EmbedRequest, Embeddings, Event, GenerateRequest, TokenCount};
+use types::neutral::{EmbedRequest, Embeddings, GenerateRequest, TokenCount};
 
 use crate::native::Tap;
-use crate::{Dialect, Encoder, Whole, anthropic, openai};
+use crate::{Answer, Dialect, Encoder, Whole, anthropic, openai};
 
 /// What a request asks for, and in which words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,39 +82,32 @@ impl Wire {
         self == Self::OpenAiChat
     }
 
-    /// Reads a request.
+    /// Must a request be translated, even for a vendor of its own dialect? It has what only we can read.
+    pub fn needs_translation(self, body: &[u8]) -> bool {
+        self.dialect() == Dialect::Anthropic && anthropic::messages::has_seals(body)
+    }
+
+    /// Reads a request that was [scanned](crate::native::scan).
     ///
     /// # Errors
     /// What is wrong with it, and where.
     pub fn parse(self, body: &[u8]) -> Result<Asked, Error> {
         Ok(match self {
             Self::OpenAiChat => {
-                let parsed = openai::chat::parse(body)?;
+                let (request, include_usage) = openai::chat::parse(body)?;
                 Asked::Generate {
-                    request: GenerateRequest {
-                        stream: parsed.stream,
-                        ..parsed.request
-                    },
-                    include_usage: parsed.include_usage,
+                    request,
+                    include_usage,
                 }
             }
             Self::OpenAiEmbeddings => {
-                let parsed = openai::embeddings::parse(body)?;
-                Asked::Embed {
-                    request: parsed.request,
-                    base64: parsed.base64,
-                }
+                let (request, base64) = openai::embeddings::parse(body)?;
+                Asked::Embed { request, base64 }
             }
-            Self::AnthropicMessages => {
-                let parsed = anthropic::messages::parse(body)?;
-                Asked::Generate {
-                    request: GenerateRequest {
-                        stream: parsed.stream,
-                        ..parsed.request
-                    },
-                    include_usage: true,
-                }
-            }
+            Self::AnthropicMessages => Asked::Generate {
+                request: anthropic::messages::parse(body)?,
+                include_usage: true,
+            },
             Self::AnthropicCountTokens => Asked::Count(anthropic::messages::parse_count(body)?),
         })
     }
@@ -131,22 +123,22 @@ impl Wire {
     /// Writes an answer in one piece.
     ///
     /// # Errors
-    /// The events end before the answer does.
-    pub fn whole(self, events: Vec<Event>, model: &str) -> Result<Whole, Error> {
+    /// It did not finish.
+    pub fn whole(self, answer: Answer, model: &str) -> Result<Whole, Error> {
         match self.dialect() {
-            Dialect::OpenAi => openai::chat::whole(events, model),
-            Dialect::Anthropic => anthropic::messages::whole(events, model),
+            Dialect::OpenAi => openai::chat::whole(answer, model),
+            Dialect::Anthropic => anthropic::messages::whole(answer, model),
         }
     }
 
     /// Writes vectors.
-    pub fn vectors(self, vectors: &Embeddings, model: &str, base64: bool) -> Value {
+    pub fn vectors(self, vectors: &Embeddings, model: &str, base64: bool) -> String {
         openai::embeddings::encode(model, vectors, base64)
     }
 
     /// Writes a number of tokens.
-    pub fn count(self, count: &TokenCount) -> Value {
-        anthropic::messages::count(count)
+    pub fn count(self, count: &TokenCount) -> String {
+        anthropic::messages::count(count).to_string()
     }
 
     /// Watches a vendor's own answer. `hide_usage`: the host asked for usage, the client did not.

@@ -66,7 +66,6 @@ pub(crate) fn from_json(usage: &Map<String, Value>) -> Usage {
         reasoning_tokens: usage
             .get("output_tokens_details")
             .and_then(|details| details.get("thinking_tokens")?.as_u64()),
-        raw: Some(Value::Object(usage.clone()).to_string()),
         ..Usage::default()
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! The dialects are `openai-chat`, `openai-embeddings`, `anthropic-messages` and `anthropic-count-tokens`.
 
+mod choices;
 mod field;
 mod scan;
 mod sse;

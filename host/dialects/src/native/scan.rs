@@ -12,6 +12,9 @@ use types::Error;
 
 use crate::field::{at, malformed};
 
+/// Most bytes of a model's name: several times what any vendor's has. It comes back in errors, and is compared with others.
+const MAX_MODEL: usize = 512;
+
 /// What one pass over a request's top level finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
@@ -49,8 +52,13 @@ pub fn scan(body: &[u8]) -> Result<Scan, Error> {
     })?;
     let fields = fields(text)?;
     let model = fields.model.ok_or_else(|| at("model", "is required"))?;
+    let name: String = typed(model, "model", "must be a string")?;
+    if name.len() > MAX_MODEL {
+        let what = format_args!("must not have more than {MAX_MODEL} bytes");
+        return Err(at("model", what));
+    }
     let mut scan = Scan {
-        model: typed(model, "model", "must be a string")?,
+        model: name,
         stream: match fields.stream {
             Some(raw) => typed::<Option<bool>>(raw, "stream", "must be true or false")?,
             None => None,

@@ -6,16 +6,29 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 use types::neutral::Usage;
 
-use super::{field::Field, sse::Events};
+use super::{
+    choices::{Choice, Choices},
+    field::Field,
+    sse::Events,
+};
 use crate::{Dialect, anthropic, openai};
 
 /// Watches the bytes of an answer go by. Of a stream it holds the event that is not complete yet, up to a size that no
 /// real one has: a client never sees half an event of a stream that breaks off.
 #[derive(Debug)]
 pub struct Tap {
+    told: Told,
+    body: Body,
+}
+
+/// What the vendor has told so far.
+#[derive(Debug)]
+struct Told {
     dialect: Dialect,
     usage: Map<String, Value>,
-    body: Body,
+    choices: Choices,
+    /// The last event went by.
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -24,7 +37,6 @@ enum Body {
     Whole(Field),
     Stream {
         events: Events,
-        ended: bool,
         held: Held,
         /// The usage-only chunk is the host's, not the client's.
         hide: bool,
@@ -41,7 +53,7 @@ struct Held {
 
 /// What a chunk or event may tell.
 #[derive(Deserialize)]
-struct Told {
+struct Event {
     #[serde(rename = "type", default)]
     kind: Option<String>,
     #[serde(default)]
@@ -49,7 +61,7 @@ struct Told {
     #[serde(default)]
     message: Option<Message>,
     #[serde(default)]
-    choices: Option<Vec<IgnoredAny>>,
+    choices: Option<Vec<Choice>>,
     #[serde(default)]
     error: Option<IgnoredAny>,
 }
@@ -66,33 +78,29 @@ impl Tap {
         let body = if stream {
             Body::Stream {
                 events: Events::new(),
-                ended: false,
                 held: Held::default(),
                 hide: hide_usage_chunk && dialect == Dialect::OpenAi,
             }
         } else {
             Body::Whole(Field::new("usage"))
         };
-        Self {
+        let told = Told {
             dialect,
             usage: Map::new(),
-            body,
-        }
+            choices: Choices::default(),
+            ended: false,
+        };
+        Self { told, body }
     }
 
     /// Bytes of the vendor's; returns what goes to the client now.
     pub fn push(&mut self, bytes: Bytes) -> Bytes {
-        let (events, ended, held, hide) = match &mut self.body {
+        let (events, held, hide) = match &mut self.body {
             Body::Whole(field) => {
                 field.read(&bytes);
                 return bytes;
             }
-            Body::Stream {
-                events,
-                ended,
-                held,
-                hide,
-            } => (events, ended, held, *hide),
+            Body::Stream { events, held, hide } => (events, held, *hide),
         };
         let mut passed = Vec::with_capacity(held.bytes.len() + bytes.len());
         let mut rest = &bytes[..];
@@ -108,12 +116,8 @@ impl Tap {
             rest = after;
             held.bytes.extend_from_slice(event);
             if complete {
-                let told = match events.take() {
-                    Some(data) => hear(self.dialect, &data, &mut self.usage),
-                    None => Heard::default(),
-                };
-                *ended |= told.end;
-                held.hidden = hide && told.usage_only;
+                let usage_only = events.take().is_some_and(|data| self.told.hear(&data));
+                held.hidden = hide && usage_only;
                 if held.hidden {
                     held.bytes.clear();
                 }
@@ -125,27 +129,19 @@ impl Tap {
         passed.into()
     }
 
-    /// The end of the vendor's bytes; returns the rest for the client.
+    /// The end of the vendor's bytes, which did not break off; returns the rest for the client.
     pub fn finish(&mut self) -> Bytes {
-        let Body::Stream {
-            events,
-            ended,
-            held,
-            hide,
-        } = &mut self.body
-        else {
+        let Body::Stream { events, held, hide } = &mut self.body else {
             return Bytes::new();
         };
         // Some vendors end with a last event that has no blank line.
         events.flush();
-        let told = match events.take() {
-            Some(data) => hear(self.dialect, &data, &mut self.usage),
-            None => Heard::default(),
-        };
-        *ended |= told.end;
-        if *hide && told.usage_only {
+        let usage_only = events.take().is_some_and(|data| self.told.hear(&data));
+        if *hide && usage_only {
             held.bytes.clear();
         }
+        // And some say no last word: the answers were complete, and so was the stream.
+        self.told.ended |= self.told.choices.finished();
         std::mem::take(&mut held.bytes).into()
     }
 
@@ -157,10 +153,10 @@ impl Tap {
                 found = field.value().and_then(|v| serde_json::from_slice(v).ok())?;
                 &found
             }
-            Body::Stream { .. } if self.usage.is_empty() => return None,
-            Body::Stream { .. } => &self.usage,
+            Body::Stream { .. } if self.told.usage.is_empty() => return None,
+            Body::Stream { .. } => &self.told.usage,
         };
-        Some(match self.dialect {
+        Some(match self.told.dialect {
             Dialect::OpenAi => openai::usage::from_json(usage),
             Dialect::Anthropic => anthropic::usage::from_json(usage),
         })
@@ -168,44 +164,40 @@ impl Tap {
 
     /// A stream's last event went by: the dialect's end, or its error. An answer without `stream` has none: true.
     pub fn ended(&self) -> bool {
-        match &self.body {
-            Body::Whole(_) => true,
-            Body::Stream { ended, .. } => *ended,
+        matches!(self.body, Body::Whole(_)) || self.told.ended
+    }
+}
+
+impl Told {
+    /// Reads an event's data: does it tell usage and nothing else? Nearly all tell nothing, which a search for a few words
+    /// finds out.
+    fn hear(&mut self, data: &[u8]) -> bool {
+        let is_openai = self.dialect == Dialect::OpenAi;
+        if is_openai && data.trim_ascii() == b"[DONE]" {
+            self.ended = true;
+            return false;
         }
-    }
-}
-
-#[derive(Default)]
-struct Heard {
-    end: bool,
-    usage_only: bool,
-}
-
-/// Reads an event's data. Nearly all tell nothing, which a search for three words finds out.
-fn hear(dialect: Dialect, data: &[u8], usage: &mut Map<String, Value>) -> Heard {
-    if dialect == Dialect::OpenAi && data.trim_ascii() == b"[DONE]" {
-        return Heard {
-            end: true,
-            usage_only: false,
+        let words: [&[u8]; 3] = [b"\"usage\"", b"\"error\"", b"message_stop"];
+        let matters = words.iter().any(|word| memmem::find(data, word).is_some())
+            || (is_openai && Choices::matter(data));
+        let event = matters.then(|| serde_json::from_slice::<Event>(data).ok());
+        let Some(event) = event.flatten() else {
+            return false;
         };
+        let choices = event.choices.as_deref();
+        let usage_only =
+            choices.is_some_and(<[_]>::is_empty) && event.error.is_none() && event.usage.is_some();
+        self.choices.hear(choices.unwrap_or_default());
+        self.ended |= match self.dialect {
+            Dialect::OpenAi => event.error.is_some(),
+            Dialect::Anthropic => matches!(event.kind.as_deref(), Some("message_stop" | "error")),
+        };
+        let first = event.message.and_then(|message| message.usage);
+        // Counts are cumulative, and a later event does not repeat all of them.
+        for counts in [first, event.usage].into_iter().flatten() {
+            let known = counts.into_iter().filter(|(_, count)| !count.is_null());
+            self.usage.extend(known);
+        }
+        usage_only
     }
-    let words: [&[u8]; 3] = [b"\"usage\"", b"\"error\"", b"message_stop"];
-    if !words.iter().any(|word| memmem::find(data, word).is_some()) {
-        return Heard::default();
-    }
-    let Ok(told) = serde_json::from_slice::<Told>(data) else {
-        return Heard::default();
-    };
-    let nothing_else = told.choices.is_some_and(|choices| choices.is_empty());
-    let usage_only = nothing_else && told.error.is_none() && told.usage.is_some();
-    let end = match dialect {
-        Dialect::OpenAi => told.error.is_some(),
-        Dialect::Anthropic => matches!(told.kind.as_deref(), Some("message_stop" | "error")),
-    };
-    let first = told.message.and_then(|message| message.usage);
-    // Counts are cumulative, and a later event does not repeat all of them.
-    for counts in [first, told.usage].into_iter().flatten() {
-        usage.extend(counts.into_iter().filter(|(_, count)| !count.is_null()));
-    }
-    Heard { end, usage_only }
 }

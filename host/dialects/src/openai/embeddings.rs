@@ -1,27 +1,20 @@
 //! `POST /v1/embeddings`.
 
-use serde_json::{Number, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use types::{
     Error,
-    neutral::{EmbedInput, EmbedRequest, Embeddings, Extension},
+    neutral::{EmbedInput, EmbedRequest, Embeddings},
 };
 
 use crate::{
+    Wire,
     field::{Object, Read, at},
     media,
 };
 
-/// What a client asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parsed {
-    /// The request.
-    pub request: EmbedRequest,
-    /// The client wants vectors as base64 of little-endian 32-bit floats.
-    pub base64: bool,
-}
-
-/// Reads a request.
-pub fn parse(body: &[u8]) -> Result<Parsed, Error> {
+/// Reads a request, and whether the client wants vectors as base64 of little-endian 32-bit floats.
+pub fn parse(body: &[u8]) -> Result<(EmbedRequest, bool), Error> {
     let mut body = Object::body(body)?;
     let model = body.need("model")?;
     let input = match body.need::<Value>("input")? {
@@ -53,45 +46,78 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Error> {
         input,
         dimensions: body.opt("dimensions")?,
         user: body.opt("user")?,
-        extensions: body
-            .rest()
-            .map(|fields| Extension {
-                dialect: "openai-embeddings".to_owned(),
-                fields,
-            })
-            .into_iter()
-            .collect(),
+        extensions: body.extensions(Wire::OpenAiEmbeddings),
     };
-    Ok(Parsed { request, base64 })
+    Ok((request, base64))
 }
 
-/// Writes an answer; `model` is the name that the client used.
-pub fn encode(model: &str, embeddings: &Embeddings, base64: bool) -> Value {
-    let data: Vec<Value> = embeddings
-        .vectors
-        .iter()
-        .enumerate()
-        .map(|(index, vector)| {
-            let embedding = if base64 {
-                let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-                Value::String(media::base64(&bytes))
-            } else {
-                Value::Array(vector.iter().copied().map(number).collect())
-            };
-            json!({ "object": "embedding", "index": index, "embedding": embedding })
-        })
-        .collect();
+/// Writes an answer; `model` is the name that the client used. The numbers may be many megabytes, so each is written once and
+/// none is kept.
+pub fn encode(model: &str, embeddings: &Embeddings, base64: bool) -> String {
     let tokens = embeddings.usage.input_tokens.unwrap_or(0);
-    json!({
-        "object": "list",
-        "data": data,
-        "model": model,
-        "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
-    })
+    let list = List {
+        object: "list",
+        data: Vectors {
+            vectors: &embeddings.vectors,
+            base64,
+        },
+        model,
+        usage: Tokens {
+            prompt_tokens: tokens,
+            total_tokens: tokens,
+        },
+    };
+    serde_json::to_string(&list).expect("texts and numbers have a JSON form")
 }
 
-/// The shortest decimal that reads back as this float; widening to 64 bits would print twice the digits.
-fn number(x: f32) -> Value {
-    let shortest = x.to_string().parse().unwrap_or(f64::from(x));
-    Number::from_f64(shortest).map_or(Value::Null, Value::Number)
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vectors<'a>,
+    model: &'a str,
+    usage: Tokens,
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    prompt_tokens: u64,
+    total_tokens: u64,
+}
+
+struct Vectors<'a> {
+    vectors: &'a [Vec<f32>],
+    base64: bool,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    object: &'static str,
+    index: usize,
+    embedding: Vector<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Vector<'a> {
+    Numbers(&'a [f32]),
+    Base64(String),
+}
+
+impl Serialize for Vectors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let items = self.vectors.iter().enumerate().map(|(index, vector)| Item {
+            object: "embedding",
+            index,
+            embedding: match self.base64 {
+                true => Vector::Base64(base64(vector)),
+                false => Vector::Numbers(vector),
+            },
+        });
+        serializer.collect_seq(items)
+    }
+}
+
+fn base64(vector: &[f32]) -> String {
+    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    media::base64(&bytes)
 }

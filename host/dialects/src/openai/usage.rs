@@ -56,6 +56,6 @@ pub(crate) fn from_json(usage: &Map<String, Value>) -> Usage {
         output_tokens: count("completion_tokens"),
         reasoning_tokens: detail("completion_tokens_details", "reasoning_tokens"),
         output_audio_tokens: detail("completion_tokens_details", "audio_tokens"),
-        raw: Some(Value::Object(usage.clone()).to_string()),
+        raw: None,
     }
 }

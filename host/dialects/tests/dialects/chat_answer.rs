@@ -1,4 +1,5 @@
-use dialects::openai::chat::{encoder, whole};
+use dialects::Whole;
+use dialects::openai::chat::{self, encoder};
 use serde_json::{Value, json};
 use types::{Error, ErrorCode, neutral::*};
 
@@ -6,6 +7,10 @@ use crate::events::*;
 
 fn stream(events: &[Event], include_usage: bool) -> String {
     encode(encoder("a/m", include_usage), events)
+}
+
+fn whole(events: Vec<Event>, model: &str) -> Result<Whole, Error> {
+    chat::whole(events.into_iter().collect(), model)
 }
 
 fn deltas(stream: &str) -> Vec<Value> {
@@ -86,8 +91,7 @@ fn interleaved_calls_come_one_after_the_other() {
             start(0, "a", "f"),
             more(0, "{}"),
             start(1, "b", "g"),
-            more(1, "{\"y\":"),
-            more(1, "2}"),
+            more(1, "{\"y\":2}"),
             start(2, "c", "h"),
             more(2, "{}"),
         ]

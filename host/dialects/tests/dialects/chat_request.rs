@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use types::neutral::*;
 
 fn request(body: Value) -> GenerateRequest {
-    parse(body.to_string().as_bytes()).expect("parses").request
+    parse(body.to_string().as_bytes()).expect("parses").0
 }
 
 /// A request with these fields beside a model and a message.
@@ -207,10 +207,10 @@ fn everything_else_has_a_place() {
 fn stream_and_usage() {
     let body =
         br#"{"model":"a/b","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#;
-    let parsed = parse(body).expect("parses");
-    assert!(parsed.stream && parsed.request.stream && parsed.include_usage);
-    assert_eq!(parsed.request.model, "a/b");
-    assert!(parsed.request.extensions.is_empty());
+    let (request, include_usage) = parse(body).expect("parses");
+    assert!(request.stream && include_usage);
+    assert_eq!(request.model, "a/b");
+    assert!(request.extensions.is_empty());
 }
 
 #[test]
@@ -274,18 +274,6 @@ fn malformed_bodies_name_line_and_column() {
     let error = parse(b"{\"model\": \"m\",\n \"messages\": [}").expect_err("is refused");
     assert!(
         error.message.ends_with("at line 2 column 15"),
-        "{}",
-        error.message
-    );
-    let error = parse(b"[1]").expect_err("is refused");
-    assert!(
-        error.message.contains("expected a JSON object"),
-        "{}",
-        error.message
-    );
-    let error = parse(br#"{"model":"a","model":"b"}"#).expect_err("is refused");
-    assert!(
-        error.message.contains("`model` is there twice"),
         "{}",
         error.message
     );

@@ -1,10 +1,10 @@
 use dialects::openai::embeddings::{encode, parse};
-use serde_json::json;
+use serde_json::{Value, json};
 use types::neutral::{EmbedInput, Embeddings, Usage};
 
 fn input(input: serde_json::Value) -> EmbedInput {
     let body = json!({ "model": "m", "input": input }).to_string();
-    parse(body.as_bytes()).expect("parses").request.input
+    parse(body.as_bytes()).expect("parses").0.input
 }
 
 #[test]
@@ -24,14 +24,15 @@ fn inputs() {
 #[test]
 fn fields() {
     let body = br#"{"model":"m","input":"a","encoding_format":"base64","dimensions":8,"user":"u","x":[1]}"#;
-    let parsed = parse(body).expect("parses");
-    assert!(parsed.base64);
-    assert_eq!(parsed.request.dimensions, Some(8));
-    assert_eq!(parsed.request.user.as_deref(), Some("u"));
-    assert_eq!(parsed.request.extensions[0].fields, r#"{"x":[1]}"#);
+    let (request, base64) = parse(body).expect("parses");
+    assert!(base64);
+    assert_eq!(request.dimensions, Some(8));
+    assert_eq!(request.user.as_deref(), Some("u"));
+    assert_eq!(request.extensions[0].dialect, "openai-embeddings");
+    assert_eq!(request.extensions[0].fields, r#"{"x":[1]}"#);
     let body = br#"{"model":"m","input":"a","encoding_format":null,"dimensions":null}"#;
-    let parsed = parse(body).expect("null is absent");
-    assert!(!parsed.base64 && parsed.request.extensions.is_empty());
+    let (request, base64) = parse(body).expect("null is absent");
+    assert!(!base64 && request.extensions.is_empty());
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn wrong_inputs_are_named() {
 fn answers() {
     let embeddings = Embeddings {
         model: None,
-        vectors: vec![vec![0.1, -1.0], vec![1.5, 0.0]],
+        vectors: vec![vec![0.1, -1.0], vec![1.5, 1e-9, f32::NAN]],
         usage: Usage {
             input_tokens: Some(7),
             ..Usage::default()
@@ -69,14 +70,14 @@ fn answers() {
         warnings: vec![],
     };
     assert_eq!(
-        encode("a/m", &embeddings, false).to_string(),
+        encode("a/m", &embeddings, false),
         concat!(
             r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,-1.0]},"#,
-            r#"{"object":"embedding","index":1,"embedding":[1.5,0.0]}],"model":"a/m","#,
+            r#"{"object":"embedding","index":1,"embedding":[1.5,1e-9,null]}],"model":"a/m","#,
             r#""usage":{"prompt_tokens":7,"total_tokens":7}}"#
         )
     );
-    let base64 = encode("a/m", &embeddings, true);
+    let base64: Value = serde_json::from_str(&encode("a/m", &embeddings, true)).expect("JSON");
     // struct.pack("<2f", 0.1, -1.0), base64.
     assert_eq!(base64["data"][0]["embedding"], "zczMPQAAgL8=");
 }

@@ -67,6 +67,21 @@ fn a_vendors_error_reaches_clients_of_its_shape_as_it_is() {
 }
 
 #[test]
+fn what_an_sdk_says_reaches_the_vendor_but_not_who_pays() {
+    for (name, passes) in [
+        ("anthropic-beta", true),
+        ("openai-beta", true),
+        ("x-stainless-os", true),
+        ("openai-organization", false),
+        ("openai-project", false),
+        ("anthropic-workspace-id", false),
+        ("authorization", false),
+    ] {
+        assert_eq!(Dialect::is_api_field(name), passes, "{name}");
+    }
+}
+
+#[test]
 fn models() {
     let known = ListedModel {
         id: "a/b".into(),

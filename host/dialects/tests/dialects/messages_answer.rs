@@ -1,4 +1,5 @@
-use dialects::anthropic::messages::{encoder, parse, whole};
+use dialects::Whole;
+use dialects::anthropic::messages::{self, encoder, has_seals, parse};
 use serde_json::{Value, json};
 use types::{Error, ErrorCode, neutral::*};
 
@@ -6,6 +7,10 @@ use crate::events::*;
 
 fn stream(events: &[Event]) -> String {
     encode(encoder("a/m"), events)
+}
+
+fn whole(events: Vec<Event>, model: &str) -> Result<Whole, Error> {
+    messages::whole(events.into_iter().collect(), model)
 }
 
 fn usage() -> Event {
@@ -262,32 +267,32 @@ fn citations_in_each_form() {
 
 #[test]
 fn any_vendors_reasoning_survives_a_client_that_echoes_it() {
+    let plain = r#"{"type":"thinking","signature":"plain"}"#;
     for data in [
-        r#"{"type":"thinking","signature":"plain"}"#,
-        r#"{"type":"thinking","signature":"evenhand.not ours"}"#,
-        r#"{"signature":"s"}"#,
-        r#"{"signature":"s","id":"rs_1"}"#,
-        r#"{"thoughtSignature":"t"}"#,
-        "[1,2]",
+        Some(plain),
+        Some(r#"{"type":"thinking","signature":"evenhand.not ours"}"#),
+        Some(r#"{"signature":"s"}"#),
+        Some(r#"{"signature":"s","id":"rs_1"}"#),
+        Some(r#"{"thoughtSignature":"t"}"#),
+        Some("[1,2]"),
+        None,
     ] {
-        let body = whole(
-            vec![
-                started(),
-                begin(0, PartKind::Reasoning(ReasoningKind::Full)),
-                say(0, "hm"),
-                end_with(0, Some(data)),
-                finished(FinishReason::Stop),
-            ],
-            "m",
-        )
-        .expect("finished")
-        .body;
+        let events = vec![
+            started(),
+            begin(0, PartKind::Reasoning(ReasoningKind::Full)),
+            say(0, "hm"),
+            end_with(0, data),
+            finished(FinishReason::Stop),
+        ];
+        let streamed = Value::from(put_together(&stream(&events)).0);
+        let body = whole(events, "m").expect("finished").body;
+        assert_eq!(streamed, body["content"]);
         let echo = json!({ "model": "m", "max_tokens": 1, "messages": [{ "role": "assistant", "content": body["content"] }] });
-        let parsed = parse(echo.to_string().as_bytes()).expect("parses").request;
-        assert_eq!(
-            parsed.messages[0].parts[0].provider_data.as_deref(),
-            Some(data)
-        );
+        let echo = echo.to_string();
+        // Only what its own vendor signed may go to a vendor as it is.
+        assert_eq!(has_seals(echo.as_bytes()), data != Some(plain));
+        let parsed = parse(echo.as_bytes()).expect("parses");
+        assert_eq!(parsed.messages[0].parts[0].provider_data.as_deref(), data);
     }
 }
 

@@ -12,9 +12,7 @@ fn with(fields: Value) -> Value {
 }
 
 fn request(fields: Value) -> GenerateRequest {
-    parse(with(fields).to_string().as_bytes())
-        .expect("parses")
-        .request
+    parse(with(fields).to_string().as_bytes()).expect("parses")
 }
 
 fn messages(messages: Value) -> Vec<Message> {

@@ -94,6 +94,10 @@ fn what_is_refused() {
             r#"{"model":"a","stream_options":{"include_usage":1}}"#,
             "stream_options.include_usage must be true or false",
         ),
+        (
+            &format!(r#"{{"model":"{}"}}"#, "é".repeat(257)),
+            "model must not have more than 512 bytes",
+        ),
     ] {
         let error = scan(body.as_bytes()).expect_err(body);
         assert_eq!(error.status(), 400);

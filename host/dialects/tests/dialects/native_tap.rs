@@ -101,6 +101,38 @@ fn errors_end_streams() {
     assert!(!tap.ended());
 }
 
+/// What a server that says no `[DONE]` sends: a chunk for each of these answers, and why it ended, if it did.
+fn chunks(steps: &[(u32, Option<&str>)]) -> String {
+    let chunk = |(index, reason): &(u32, Option<&str>)| {
+        let call = serde_json::json!({ "tool_calls": [{ "index": 3 }] });
+        let choice = serde_json::json!({ "index": index, "delta": call, "finish_reason": reason });
+        format!("data: {}\n\n", serde_json::json!({ "choices": [choice] }))
+    };
+    steps.iter().map(chunk).collect()
+}
+
+#[test]
+fn a_stream_is_whole_when_all_its_answers_are() {
+    let stop = Some("stop");
+    for (steps, whole) in [
+        (&[(0, None), (0, stop)][..], true),
+        (&[(0, None), (1, None), (0, stop), (1, stop)], true),
+        (&[(0, None)], false),
+        (&[(0, None), (1, None), (0, stop)], false),
+        (&[(0, None), (1, None), (1, stop)], false),
+        (&[], false),
+    ] {
+        // Some write a space after each colon.
+        for stream in [chunks(steps), chunks(steps).replace("\":", "\" : ")] {
+            let mut tap = Tap::new(Dialect::OpenAi, true, false);
+            assert_eq!(tap.push(Bytes::from(stream.clone())), stream);
+            assert!(!tap.ended(), "bytes that break off here are no end");
+            tap.finish();
+            assert_eq!(tap.ended(), whole, "{stream}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_client_gets_what_the_vendor_sent(

@@ -43,7 +43,7 @@ pub(super) fn read(mut object: Object) -> Result<Part, Error> {
             let seal: Option<String> = object.opt("signature")?;
             provider_data = seal
                 .filter(|seal| !seal.is_empty())
-                .map(|seal| signature::THINKING.open(&seal));
+                .and_then(|seal| signature::THINKING.open(&seal));
             Content::Reasoning(Reasoning {
                 kind: ReasoningKind::Full,
                 text: object.need("thinking")?,
@@ -51,7 +51,7 @@ pub(super) fn read(mut object: Object) -> Result<Part, Error> {
         }
         "redacted_thinking" => {
             let data: String = object.need("data")?;
-            provider_data = Some(signature::REDACTED.open(&data));
+            provider_data = signature::REDACTED.open(&data);
             Content::Reasoning(Reasoning {
                 kind: ReasoningKind::Redacted,
                 text: String::new(),

@@ -256,9 +256,10 @@ impl Messages {
                 }
             }
             Some(Kind::Thinking) => {
-                if let Some(data) = provider_data {
+                let begun = self.open.as_ref().is_some_and(|open| open.begun);
+                if begun || provider_data.is_some() {
                     self.ensure_begun(out);
-                    let seal = signature::THINKING.close(&data);
+                    let seal = signature::THINKING.close(provider_data.as_deref());
                     self.text("signature_delta", "signature", &seal, out);
                 }
             }

@@ -10,14 +10,12 @@ mod tools;
 mod whole;
 
 pub use encode::encoder;
-pub use request::{Parsed, parse, parse_count};
+pub use request::{parse, parse_count};
+pub use signature::has_seals;
 pub use whole::whole;
 
 use serde_json::{Value, json};
 use types::neutral::{FinishReason, TokenCount};
-
-/// The dialect's name, in the neutral form and in what plugins declare.
-const DIALECT: &str = "anthropic-messages";
 
 /// The answer to a count.
 pub fn count(count: &TokenCount) -> Value {

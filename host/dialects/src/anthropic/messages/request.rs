@@ -3,34 +3,23 @@
 use serde_json::{Value, json};
 use types::{
     Error, UpstreamError,
-    neutral::{Extension, GenerateRequest, OutputFormat, OutputSchema, ReasoningOptions, Sampling},
+    neutral::{GenerateRequest, OutputFormat, OutputSchema, ReasoningOptions, Sampling},
 };
 
-use super::{DIALECT, history, tools};
+use super::{history, tools};
 use crate::{
+    Wire,
     field::{Object, at},
     media,
 };
 
-/// What a client asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parsed {
-    /// The request.
-    pub request: GenerateRequest,
-    /// The client wants a stream.
-    pub stream: bool,
-}
-
 /// Reads a request for a message.
-pub fn parse(body: &[u8]) -> Result<Parsed, Error> {
+pub fn parse(body: &[u8]) -> Result<GenerateRequest, Error> {
     let mut body = Object::body(body)?;
     let max_tokens: u32 = body.need("max_tokens")?;
     let mut request = read(body)?;
     request.sampling.max_tokens = Some(max_tokens);
-    Ok(Parsed {
-        stream: request.stream,
-        request,
-    })
+    Ok(request)
 }
 
 /// Reads a request to count tokens: the same, but nothing will be generated.
@@ -81,14 +70,7 @@ fn read(mut body: Object) -> Result<GenerateRequest, Error> {
         user: user(&mut body)?,
         metadata: Vec::new(),
         stream: body.opt("stream")?.unwrap_or(false),
-        extensions: body
-            .rest()
-            .map(|fields| Extension {
-                dialect: DIALECT.to_owned(),
-                fields,
-            })
-            .into_iter()
-            .collect(),
+        extensions: body.extensions(Wire::AnthropicMessages),
     })
 }
 

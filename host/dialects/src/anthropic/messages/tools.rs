@@ -6,8 +6,7 @@ use types::{
     neutral::{FunctionTool, ProviderTool, Tool, ToolChoice},
 };
 
-use super::DIALECT;
-use crate::{field::Object, media};
+use crate::{Wire, field::Object, media};
 
 pub(super) fn read(tools: Vec<Object>) -> Result<Vec<Tool>, Error> {
     tools.into_iter().map(tool).collect()
@@ -19,7 +18,7 @@ fn tool(mut tool: Object) -> Result<Tool, Error> {
         tool.put("type", Value::String(kind.clone()));
         return Ok(Tool::Provider(ProviderTool {
             kind,
-            dialect: DIALECT.to_owned(),
+            dialect: Wire::AnthropicMessages.id().to_owned(),
             definition: tool.into_text(),
         }));
     }

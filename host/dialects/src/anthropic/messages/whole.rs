@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use types::{
     Error,
-    neutral::{Content, Event, Part, ReasoningKind, ToolCall, Warning},
+    neutral::{Content, Part, ReasoningKind, ToolCall, Warning},
 };
 
 use super::{citation, new_id, signature, stop};
@@ -13,10 +13,10 @@ use crate::{
     anthropic::usage,
 };
 
-/// The answer to a request without `stream`; `model` is the name that the client used. Events that end without
-/// `Finished` are an error: the answer was cut off.
-pub fn whole(events: Vec<Event>, model: &str) -> Result<Whole, Error> {
-    let mut answer = Answer::collect(events)?;
+/// The answer to a request without `stream`; `model` is the name that the client used. One without `Finished` is an
+/// error: it was cut off.
+pub fn whole(answer: Answer, model: &str) -> Result<Whole, Error> {
+    let mut answer = answer.finished()?;
     let mut warnings = std::mem::take(&mut answer.warnings);
     // This dialect can't ask for more than one.
     let (_, choice) = answer.choices.pop_first().unwrap_or_default();
@@ -67,11 +67,10 @@ pub(super) fn block(part: &Part, warnings: &mut Vec<Warning>) -> Option<Value> {
             if thought.text.is_empty() && seal.is_none() {
                 return None;
             }
-            let seal = seal.map(|data| signature::THINKING.close(data));
             Some(json!({
                 "type": "thinking",
                 "thinking": thought.text,
-                "signature": seal.unwrap_or_default(),
+                "signature": signature::THINKING.close(seal),
             }))
         }
         Content::ToolCall(call) => {
@@ -121,7 +120,7 @@ pub(super) fn call_block(call: &ToolCall, input: Value, provider_data: Option<&s
 
 /// Reasoning that is hidden: all of it is in what the vendor wants to see again.
 pub(super) fn redacted(provider_data: Option<&str>) -> Option<Value> {
-    let data = signature::REDACTED.close(provider_data?);
+    let data = signature::REDACTED.close(Some(provider_data?));
     Some(json!({ "type": "redacted_thinking", "data": data }))
 }
 

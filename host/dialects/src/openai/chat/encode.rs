@@ -248,9 +248,6 @@ impl Chat {
 
     fn finished(&mut self, index: u32, reason: FinishReason, out: &mut String) {
         let (chunks, choice) = self.choice(index, out);
-        for open in std::mem::take(&mut choice.open).into_values() {
-            close(chunks, index, &open, out);
-        }
         if !std::mem::replace(&mut choice.finished, true) {
             let reason = answer::reason(reason, choice.calls > 0);
             chunks.finish(out, index, finish_reason(&reason));

@@ -8,14 +8,11 @@ mod tools;
 mod whole;
 
 pub use encode::encoder;
-pub use request::{Parsed, parse};
+pub use request::parse;
 pub use whole::whole;
 
 use serde_json::{Value, json};
 use types::neutral::{Citation, FinishReason, TokenLogprob};
-
-/// The dialect's name, in the neutral form and in what plugins declare.
-const DIALECT: &str = "openai-chat";
 
 /// An id for an answer whose vendor gave none.
 fn new_id() -> String {

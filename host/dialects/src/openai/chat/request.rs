@@ -3,25 +3,17 @@
 use serde_json::Value;
 use types::{
     Error,
-    neutral::{Extension, GenerateRequest, OutputFormat, OutputSchema, ReasoningOptions, Sampling},
+    neutral::{GenerateRequest, OutputFormat, OutputSchema, ReasoningOptions, Sampling},
 };
 
-use super::{DIALECT, messages, tools};
-use crate::field::{Object, Read, at};
+use super::{messages, tools};
+use crate::{
+    Wire,
+    field::{Object, Read, at},
+};
 
-/// What a client asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parsed {
-    /// The request.
-    pub request: GenerateRequest,
-    /// The client wants a stream.
-    pub stream: bool,
-    /// `stream_options.include_usage`: the stream's last chunk tells the tokens.
-    pub include_usage: bool,
-}
-
-/// Reads a request.
-pub fn parse(body: &[u8]) -> Result<Parsed, Error> {
+/// Reads a request, and its `stream_options.include_usage`: the stream's last chunk tells the tokens.
+pub fn parse(body: &[u8]) -> Result<(GenerateRequest, bool), Error> {
     let mut body = Object::body(body)?;
     for (old, new) in [("functions", "tools"), ("function_call", "tool_choice")] {
         if body.peek(old).is_some() {
@@ -61,20 +53,9 @@ pub fn parse(body: &[u8]) -> Result<Parsed, Error> {
         user: body.opt("user")?,
         metadata: metadata(body.opt("metadata")?)?,
         stream: body.opt("stream")?.unwrap_or(false),
-        extensions: body
-            .rest()
-            .map(|fields| Extension {
-                dialect: DIALECT.to_owned(),
-                fields,
-            })
-            .into_iter()
-            .collect(),
+        extensions: body.extensions(Wire::OpenAiChat),
     };
-    Ok(Parsed {
-        stream: request.stream,
-        request,
-        include_usage,
-    })
+    Ok((request, include_usage))
 }
 
 fn sampling(body: &mut Object) -> Result<Sampling, Error> {

@@ -6,8 +6,8 @@ use types::{
     neutral::{FunctionTool, ProviderTool, Tool, ToolChoice},
 };
 
-use super::DIALECT;
 use crate::{
+    Wire,
     field::{Object, Read, at},
     media,
 };
@@ -22,7 +22,7 @@ fn tool(mut tool: Object) -> Result<Tool, Error> {
         tool.put("type", Value::String(kind.clone()));
         return Ok(Tool::Provider(ProviderTool {
             kind,
-            dialect: DIALECT.to_owned(),
+            dialect: Wire::OpenAiChat.id().to_owned(),
             definition: tool.into_text(),
         }));
     }

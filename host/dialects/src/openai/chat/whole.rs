@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use types::{
     Error,
-    neutral::{Content, Event, Media, MediaSource},
+    neutral::{Content, Media, MediaSource},
 };
 
 use super::{annotation, finish_reason, logprobs, new_id};
@@ -14,10 +14,10 @@ use crate::{
     openai::usage,
 };
 
-/// The answer to a request without `stream`; `model` is the name that the client used. Events that end without
-/// `Finished` are an error: the answer was cut off.
-pub fn whole(events: Vec<Event>, model: &str) -> Result<Whole, Error> {
-    let answer = Answer::collect(events)?;
+/// The answer to a request without `stream`; `model` is the name that the client used. One without `Finished` is an
+/// error: it was cut off.
+pub fn whole(answer: Answer, model: &str) -> Result<Whole, Error> {
+    let answer = answer.finished()?;
     let id = answer.started.id.unwrap_or_else(new_id);
     let choices: Vec<Value> = answer
         .choices
