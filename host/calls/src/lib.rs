@@ -15,8 +15,7 @@ use catalog::{Catalog, Revision, Snapshot};
 use dialects::Wire;
 use dialects::native::Scan;
 use futures::stream::BoxStream;
-use router::Target;
-use types::config::Key;
+use types::config::{Key, Target};
 use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
 
@@ -107,10 +106,8 @@ impl Calls {
             Err(error) => error.code == ErrorCode::NotFound,
         };
         // A vendor doesn't know our names; the host knows those that are near. A route's targets are the operator's affair.
-        let by_name = targets
-            .iter()
-            .all(|target| Target::parse(&scan.model).as_ref() == Some(target));
-        match not_found && by_name {
+        let by_name = || targets.iter().all(|at| at.to_string() == scan.model);
+        match not_found && by_name() {
             true => self.name_near(&now, caller, &scan.model, outcome).await,
             false => outcome,
         }
@@ -169,8 +166,7 @@ impl Attempt<'_> {
 
     /// The header field that says who answered.
     fn target_header(&self) -> (String, String) {
-        let Target { plugin, model } = self.target;
-        ("evenhand-target".into(), format!("{plugin}/{model}"))
+        ("evenhand-target".into(), self.target.to_string())
     }
 }
 

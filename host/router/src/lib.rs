@@ -2,33 +2,13 @@
 
 #![deny(missing_docs)]
 
-use types::config::{Config, Policy, Route};
+use types::config::{Config, Policy, Route, Target};
 
 /// Fewer than this share of equal letters is no near miss.
 const NEAR: f64 = 0.6;
 
 /// Most names that an error suggests.
 const SUGGESTIONS: usize = 3;
-
-/// A plugin's model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The operator's name of the plugin.
-    pub plugin: String,
-    /// The vendor's name of the model.
-    pub model: String,
-}
-
-impl Target {
-    /// Reads `plugin/model`; the model may have further slashes.
-    pub fn parse(id: &str) -> Option<Self> {
-        let (plugin, model) = id.split_once('/')?;
-        (!plugin.is_empty() && !model.is_empty()).then(|| Self {
-            plugin: plugin.into(),
-            model: model.into(),
-        })
-    }
-}
 
 /// The targets of a model's name, in the order in which they are tried; none where the name is unknown. `draw` gives a number
 /// from 0 up to, not including, its argument; it is asked by weighted routes only.
@@ -40,10 +20,11 @@ pub fn targets(config: &Config, model: &str, draw: impl FnMut(u64) -> u64) -> Ve
         };
         return order
             .into_iter()
-            .filter_map(|i| Target::parse(&route.targets[i].model))
+            .map(|i| route.targets[i].model.clone())
             .collect();
     }
-    Target::parse(model)
+    let target = model.parse::<Target>().ok();
+    target
         .filter(|target| {
             config
                 .plugins

@@ -2,6 +2,7 @@
 //! checked where it is used. An unknown key is an error that names its line.
 
 mod grant;
+mod route;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
+pub use route::{Policy, Route, RouteTarget, Target};
 
 /// `evenhand.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -125,45 +127,6 @@ impl Default for Limits {
             hostcall_bytes: ByteSize::mib(64),
         }
     }
-}
-
-/// `[[route]]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// The name that clients use.
-    pub model: String,
-    /// How a target is chosen.
-    #[serde(default)]
-    pub policy: Policy,
-    /// The targets.
-    pub targets: Vec<Target>,
-}
-
-/// How a route chooses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Policy {
-    /// The first that works, in the order written.
-    #[default]
-    Priority,
-    /// At random by `weight`, then the others.
-    Weighted,
-}
-
-/// A target of a route.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// `plugin/model`.
-    pub model: String,
-    /// Share of calls under `weighted`.
-    #[serde(default = "one")]
-    pub weight: u32,
-}
-
-fn one() -> u32 {
-    1
 }
 
 /// `[[key]]`
@@ -294,15 +257,12 @@ impl Config {
             if route.targets.is_empty() {
                 return Err(format!("route {:?} has no targets", route.model));
             }
-            for target in &route.targets {
-                match target.model.split_once('/') {
-                    Some((plugin, model)) if names.contains(plugin) && !model.is_empty() => {}
-                    _ => {
-                        return Err(format!(
-                            "route {:?}: target {:?} is not `plugin/model` of a plugin in this file",
-                            route.model, target.model
-                        ));
-                    }
+            for RouteTarget { model, .. } in &route.targets {
+                if !names.contains(model.plugin.as_str()) {
+                    return Err(format!(
+                        "route {:?}: the target \"{model}\" is of no plugin in this file",
+                        route.model
+                    ));
                 }
             }
             if route.policy == Policy::Weighted && route.targets.iter().all(|t| t.weight == 0) {
@@ -375,6 +335,14 @@ mod tests {
             (
                 plugin("a", "grant = { keep = true, accelerators = [\"b\"] }") + &plugin("b", keep),
                 "uses no other",
+            ),
+            (
+                "[[route]]\nmodel = \"r\"\ntargets = [{ model = \"a/m\" }]".to_owned(),
+                "\"a/m\" is of no plugin",
+            ),
+            (
+                "[[route]]\nmodel = \"r\"\ntargets = [{ model = \"a/\" }]".to_owned(),
+                "line 3",
             ),
         ] {
             let error = Config::parse(&text).unwrap_err().to_string();
