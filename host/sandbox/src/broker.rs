@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use types::{Error, ErrorCode};
-use wasmtime::component::{Resource, ResourceAny};
+use wasmtime::component::Resource;
 
-use crate::bindings::{accelerators, tensors, wit};
+use crate::bindings::{accelerators, tensors};
+use crate::call::Out;
 use crate::convert::error_in;
-use crate::kept::Kept;
+use crate::kept::{Kept, Limit, Remote};
 use crate::state::State;
-
-type Out<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 /// The accelerators that serve now, by the operator's names.
 #[derive(Clone, Default)]
@@ -36,19 +35,6 @@ impl Broker {
     }
 }
 
-/// A resource of another component's instance.
-struct Remote {
-    kept: Arc<Kept>,
-    life: u64,
-    resource: ResourceAny,
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        self.kept.drop_later(self.life, self.resource);
-    }
-}
-
 /// An open model of an accelerator.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
 pub struct RemoteModel {
@@ -62,9 +48,9 @@ pub struct RemoteGeneration(Remote);
 
 /// Calls a function of a remote resource.
 macro_rules! remote {
-    ($remote:expr, $resource:ident . $function:ident ($($argument:expr),*)) => {{
+    ($remote:expr, $limit:expr, $resource:ident . $function:ident ($($argument:expr),*)) => {{
         let (kept, life, target) = ($remote.kept.clone(), $remote.life, $remote.resource);
-        kept.call(Some(life), move |live| Box::pin(async move {
+        kept.call(Some(life), $limit, move |live| Box::pin(async move {
             live.world.evenhand_plugin_backend().$resource().$function(&mut live.store, target $(, $argument)*).await
         })).await
     }};
@@ -94,10 +80,14 @@ impl accelerators::Host for State {
             .broker
             .granted(&self.plugin.accelerators, need.backend.as_deref())
         {
-            match kept.describe().await {
+            match kept.describe(true).await {
                 Ok(found) => list.extend(fitting(found, &need)),
                 Err(error) => {
-                    tracing::warn!(accelerator = kept.name, %error, "left out: it can't say what it has")
+                    tracing::warn!(
+                        accelerator = kept.name,
+                        error = error.message,
+                        "left out: it can't say what it has"
+                    )
                 }
             }
         }
@@ -126,7 +116,7 @@ impl accelerators::Host for State {
             format!("no granted accelerator has a model {name:?} that fits"),
         );
         for kept in granted {
-            let has = match kept.describe().await {
+            let has = match kept.describe(true).await {
                 Ok(found) => fitting(found, &need)
                     .and_then(|(_, models)| models.into_iter().find(|model| model.name == name)),
                 Err(error) => {
@@ -136,14 +126,7 @@ impl accelerators::Host for State {
             };
             let Some(info) = has else { continue };
             match open(&kept, &name, &options).await {
-                Ok((life, resource)) => {
-                    let remote = Remote {
-                        kept,
-                        life,
-                        resource,
-                    };
-                    return Ok(Ok(self.table.push(RemoteModel { remote, info })?));
-                }
+                Ok(remote) => return Ok(Ok(self.table.push(RemoteModel { remote, info })?)),
                 Err(error) => last = error,
             }
         }
@@ -152,19 +135,20 @@ impl accelerators::Host for State {
 }
 
 async fn open(
-    kept: &Kept,
+    kept: &Arc<Kept>,
     name: &str,
     options: &tensors::ModelOptions,
-) -> Result<(u64, ResourceAny), Error> {
-    let (name, options) = (name.to_owned(), options.clone());
-    kept.call(None, move |live| {
+) -> Result<Remote, Error> {
+    let (name, options, owner) = (name.to_owned(), options.clone(), kept.clone());
+    kept.call(None, Limit::Deadline, move |live| {
         Box::pin(async move {
-            let opened = live
-                .world
-                .evenhand_plugin_backend()
-                .call_open(&mut live.store, &name, &options)
-                .await?;
-            Ok(opened.map(|model| (live.life, model)))
+            let backend = live.world.evenhand_plugin_backend();
+            let opened = backend.call_open(&mut live.store, &name, &options).await?;
+            Ok(opened.map(|resource| Remote {
+                kept: owner,
+                life: live.life,
+                resource,
+            }))
         })
     })
     .await
@@ -181,7 +165,7 @@ impl accelerators::HostModel for State {
         request: tensors::InferRequest,
     ) -> Out<tensors::InferResponse> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, model.call_infer(&request)).map_err(error_in))
+        Ok(remote!(remote, Limit::Deadline, model.call_infer(&request)).map_err(error_in))
     }
 
     async fn embed(
@@ -190,7 +174,7 @@ impl accelerators::HostModel for State {
         texts: Vec<String>,
     ) -> Out<tensors::EmbedResult> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, model.call_embed(&texts)).map_err(error_in))
+        Ok(remote!(remote, Limit::Deadline, model.call_embed(&texts)).map_err(error_in))
     }
 
     async fn count_tokens(
@@ -199,7 +183,7 @@ impl accelerators::HostModel for State {
         prompt: tensors::Prompt,
     ) -> Out<u32> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, model.call_count_tokens(&prompt)).map_err(error_in))
+        Ok(remote!(remote, Limit::Deadline, model.call_count_tokens(&prompt)).map_err(error_in))
     }
 
     async fn generate(
@@ -209,13 +193,21 @@ impl accelerators::HostModel for State {
         sampling: tensors::Sampling,
     ) -> Out<Resource<RemoteGeneration>> {
         let remote = &self.table.get(&model)?.remote;
-        let (kept, life) = (remote.kept.clone(), remote.life);
-        match remote!(remote, model.call_generate(&prompt, &sampling)) {
-            Ok(resource) => Ok(Ok(self.table.push(RemoteGeneration(Remote {
-                kept,
-                life,
-                resource,
-            }))?)),
+        let (owner, life, target) = (remote.kept.clone(), remote.life, remote.resource);
+        let kept = owner.clone();
+        let begun = kept.call(Some(life), Limit::Deadline, move |live| {
+            Box::pin(async move {
+                let model = live.world.evenhand_plugin_backend().model();
+                let begun = model.call_generate(&mut live.store, target, &prompt, &sampling);
+                Ok(begun.await?.map(|resource| Remote {
+                    kept: owner,
+                    life,
+                    resource,
+                }))
+            })
+        });
+        match begun.await {
+            Ok(remote) => Ok(Ok(self.table.push(RemoteGeneration(remote))?)),
             Err(error) => Ok(Err(error_in(error))),
         }
     }
@@ -232,7 +224,7 @@ impl accelerators::HostGeneration for State {
         generation: Resource<RemoteGeneration>,
     ) -> Out<Option<Vec<tensors::GenerationEvent>>> {
         let remote = &self.table.get(&generation)?.0;
-        Ok(remote!(remote, generation.call_next()).map_err(error_in))
+        Ok(remote!(remote, Limit::Idle, generation.call_next()).map_err(error_in))
     }
 
     async fn drop(&mut self, generation: Resource<RemoteGeneration>) -> wasmtime::Result<()> {

@@ -11,6 +11,9 @@ use crate::bindings::wit;
 use crate::convert::error_out;
 use crate::state::{Shared, State};
 
+/// What a call gives: a trap, a component's error, or a value.
+pub(crate) type Out<T> = wasmtime::Result<Result<T, wit::Error>>;
+
 /// The limits of a plugin, in the units that wasmtime takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
@@ -20,6 +23,7 @@ pub(crate) struct Bounds {
     pub(crate) deadline: Duration,
     pub(crate) idle: Duration,
     pub(crate) queue_wait: Duration,
+    pub(crate) concurrency: usize,
 }
 
 impl From<&Limits> for Bounds {
@@ -31,6 +35,7 @@ impl From<&Limits> for Bounds {
             deadline: limits.deadline,
             idle: limits.idle,
             queue_wait: limits.queue_wait,
+            concurrency: limits.concurrency,
         }
     }
 }
@@ -90,4 +95,22 @@ pub(crate) fn timed_out(plugin: &str, limit: &str, after: Duration) -> Error {
         format!("the plugin {plugin:?} did not answer within its {limit} limit of {after:?}"),
     )
     .of(plugin)
+}
+
+/// No place became free.
+pub(crate) fn busy(plugin: &str, wait: Duration) -> Error {
+    let message =
+        format!("the plugin {plugin:?} is busy: no place became free in {wait:?}; try again");
+    let mut error = Error::new(ErrorCode::Overloaded, message).of(plugin);
+    error.retry_after_ms = Some(1000);
+    error
+}
+
+/// A limit of ours that wasmtime doesn't know was overrun.
+pub(crate) fn overran(plugin: &str, error: Error) -> Error {
+    tracing::warn!(plugin, "plugin overran a limit: {}", error.message);
+    Error {
+        message: format!("the plugin {plugin:?}: {}", error.message),
+        ..error.of(plugin)
+    }
 }

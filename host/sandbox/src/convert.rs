@@ -151,15 +151,24 @@ pub(crate) fn error_out(error: wit::Error) -> types::Error {
     };
     types::Error {
         code,
-        message: error.message,
-        param: error.param,
+        message: cut(error.message, ERROR_MESSAGE),
+        param: error.param.map(|param| cut(param, ERROR_MESSAGE)),
         retry_after_ms: error.retry_after_ms,
         upstream: error.upstream.map(|u| UpstreamError {
             status: u.status,
-            body: u.body,
+            body: cut(u.body, ERROR_BODY),
         }),
         plugin: None,
     }
+}
+
+/// Most bytes of an error's message, and of what the vendor said: they go to logs and clients.
+const ERROR_MESSAGE: usize = 4 * 1024;
+const ERROR_BODY: usize = 256 * 1024;
+
+fn cut(mut text: String, limit: usize) -> String {
+    text.truncate(text.floor_char_boundary(limit));
+    text
 }
 
 /// An error of the host, to a component.

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
 use futures::StreamExt;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use types::config::{AttachAs, EgressRule, Grant, Origin};
@@ -26,6 +25,10 @@ use crate::body::Body;
 
 /// A name that doesn't connect in this time won't.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// Most header fields of a request, and most bytes of them: servers refuse less.
+const FIELDS: usize = 256;
+const FIELDS_SIZE: usize = 64 * 1024;
 
 /// The answer to a component's request.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
@@ -41,8 +44,16 @@ pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 /// A secret's value, and where it may go.
 pub(crate) struct Credential {
     value: Zeroizing<String>,
-    attach: AttachAs,
+    attach: Attach,
     to: Vec<Origin>,
+}
+
+/// Where it is put.
+enum Attach {
+    /// Into this field, behind these words.
+    Field(HeaderName, &'static str),
+    /// Into this parameter of the query.
+    Query(String),
 }
 
 /// What a component wants to send.
@@ -76,11 +87,20 @@ impl Egress {
                 HeaderValue::from_str(&value).is_ok(),
                 "secret {name:?} has characters that no header field may have"
             );
+            let attach = match &granted.attach {
+                AttachAs::Bearer => Attach::Field(AUTHORIZATION, "Bearer "),
+                AttachAs::Header(field) => {
+                    let field = HeaderName::from_bytes(field.as_bytes())
+                        .with_context(|| format!("secret {name:?}: {field:?} is no header name"))?;
+                    Attach::Field(field, "")
+                }
+                AttachAs::Query(parameter) => Attach::Query(parameter.clone()),
+            };
             credentials.insert(
                 name.clone(),
                 Credential {
                     value,
-                    attach: granted.attach.clone(),
+                    attach,
                     to: granted.to.clone(),
                 },
             );
@@ -167,6 +187,12 @@ impl Egress {
         {
             return Err(refused(format!("{ip} is a private address")));
         }
+        let size: usize = out.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
+        if out.headers.len() > FIELDS || size > FIELDS_SIZE {
+            return Err(refused(format!(
+                "a request has at most {FIELDS} header fields of {FIELDS_SIZE} bytes together"
+            )));
+        }
         let mut headers = HeaderMap::with_capacity(out.headers.len() + 2);
         for (name, value) in &out.headers {
             let field = HeaderName::from_bytes(name.as_bytes())
@@ -206,23 +232,15 @@ impl Egress {
                 url.origin().ascii_serialization()
             )));
         }
-        let sensitive = |text: &str| {
-            let mut value = HeaderValue::from_str(text)
-                .map_err(|_| refused(format!("the secret {name:?} fits no header field")))?;
-            value.set_sensitive(true);
-            Ok::<_, Error>(value)
-        };
         match &credential.attach {
-            AttachAs::Bearer => {
-                let value = Zeroizing::new(format!("Bearer {}", *credential.value));
-                headers.insert("authorization", sensitive(&value)?);
+            Attach::Field(field, words) => {
+                let value = Zeroizing::new(format!("{words}{}", *credential.value));
+                let mut value = HeaderValue::from_str(&value)
+                    .map_err(|_| refused(format!("the secret {name:?} fits no header field")))?;
+                value.set_sensitive(true);
+                headers.insert(field.clone(), value);
             }
-            AttachAs::Header(field) => {
-                let field = HeaderName::from_bytes(field.as_bytes())
-                    .map_err(|_| refused(format!("{field:?} is no header name")))?;
-                headers.insert(field, sensitive(&credential.value)?);
-            }
-            AttachAs::Query(parameter) => {
+            Attach::Query(parameter) => {
                 url.query_pairs_mut()
                     .append_pair(parameter, &credential.value);
             }
@@ -275,9 +293,4 @@ fn failed(host: &str, error: &reqwest::Error) -> Error {
         "broke the connection"
     };
     Error::new(ErrorCode::Upstream, format!("{host} {what}: {last}"))
-}
-
-/// Bytes of a component, as a body.
-pub(crate) fn payload(bytes: Vec<u8>) -> Body {
-    Body::from_bytes(Bytes::from(bytes))
 }

@@ -2,19 +2,18 @@
 
 use wasmtime::component::Resource;
 
-use crate::bindings::{http, wit};
+use crate::bindings::http;
 use crate::body::Body;
+use crate::call::Out;
 use crate::convert::error_in;
-use crate::egress::{self, Outgoing, Response};
+use crate::egress::{Outgoing, Response};
 use crate::state::State;
-
-type Out<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl http::Host for State {
     async fn send(&mut self, request: http::Request) -> Out<Resource<Response>> {
         let payload = match request.payload {
             http::Payload::Empty => None,
-            http::Payload::Bytes(bytes) => Some(egress::payload(bytes)),
+            http::Payload::Bytes(bytes) => Some(Body::from_bytes(bytes.into())),
             http::Payload::Body(body) => Some(self.table.delete(body)?),
         };
         let plugin = self.plugin.clone();
@@ -28,7 +27,7 @@ impl http::Host for State {
         match sent.await {
             Ok(response) => Ok(Ok(self.table.push(response)?)),
             Err(error) => {
-                tracing::debug!(plugin = plugin.name, %error, "egress");
+                tracing::debug!(plugin = plugin.name, error = error.message, "egress");
                 Ok(Err(error_in(error)))
             }
         }

@@ -2,18 +2,20 @@
 //! one call after the other; a call that traps or takes too long costs the instance, and the next one gets a new one.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use futures::FutureExt;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 use types::{Error, ErrorCode};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::accelerator::{Accelerator, AcceleratorPre};
-use crate::bindings::{tensors, wit};
-use crate::call::{self, Bounds};
+use crate::bindings::tensors;
+use crate::call::{self, Bounds, Out};
 use crate::convert::error_out;
 use crate::state::{Shared, State};
 
@@ -39,8 +41,23 @@ pub(crate) struct Owner {
 /// A kept instance, as others see it. When the last handle goes, so does the instance.
 pub(crate) struct Kept {
     pub(crate) name: String,
-    deadline: Duration,
+    pub(crate) bounds: Bounds,
+    /// Of calls that wait or run.
+    permits: Arc<Semaphore>,
     jobs: mpsc::UnboundedSender<Job>,
+}
+
+/// A resource of a kept instance. Dropped, wherever that happens, it is dropped there too.
+pub(crate) struct Remote {
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) life: u64,
+    pub(crate) resource: ResourceAny,
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.kept.drop_later(self.life, self.resource);
+    }
 }
 
 impl Kept {
@@ -51,11 +68,10 @@ impl Kept {
     ) -> anyhow::Result<Arc<Self>> {
         let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
         let name = shared.name.clone();
-        let deadline = bounds.deadline;
         let mut owner = Owner {
             pre,
             shared,
-            bounds,
+            bounds: bounds.clone(),
             live: None,
             lives: 0,
         };
@@ -67,32 +83,46 @@ impl Kept {
             .spawn(move || {
                 runtime.block_on(async move {
                     while let Some(job) = inbox.recv().await {
-                        job(&mut owner).await;
+                        // A fault of the host's costs the instance too, never the thread.
+                        let run = AssertUnwindSafe(job(&mut owner)).catch_unwind().await;
+                        if run.is_err() {
+                            owner.live = None;
+                        }
                     }
                 });
             })?;
         Ok(Arc::new(Self {
             name,
-            deadline,
+            permits: Arc::new(Semaphore::new(bounds.concurrency)),
+            bounds,
             jobs,
         }))
     }
 
-    /// Runs a call in the instance. `life`: the instance that its handles are from.
-    pub(crate) async fn call<T, F>(&self, life: Option<u64>, call: F) -> Result<T, Error>
+    /// Runs a call in the instance, for at most so long. `life`: the instance that its handles are from. Who finds `concurrency`
+    /// calls waiting waits with them for `queue_wait`.
+    pub(crate) async fn call<T, F>(
+        &self,
+        life: Option<u64>,
+        within: Limit,
+        call: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, wasmtime::Result<Result<T, wit::Error>>>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, Out<T>> + Send + 'static,
     {
+        let permit = self.permits.clone().acquire_owned();
+        let permit = match timeout(self.bounds.queue_wait, permit).await {
+            Ok(Ok(permit)) => permit,
+            _ => return Err(call::busy(&self.name, self.bounds.queue_wait)),
+        };
         let (reply, answer) = oneshot::channel();
-        let deadline = self.deadline;
         let job: Job = Box::new(move |owner| {
             Box::pin(async move {
-                // Who asked may be gone by now.
+                let _permit = permit;
+                // Who asked may be gone by now, or before the answer comes: then what it holds is dropped.
                 if !reply.is_closed() {
-                    let _ = reply.send(owner.run(life, deadline, call).await);
+                    let _ = reply.send(owner.run(life, within, call).await);
                 }
             })
         });
@@ -106,14 +136,18 @@ impl Kept {
         answer.await.map_err(|_| gone())?
     }
 
-    /// What it is, under the operator's name, and its models.
+    /// What it is, under the operator's name, and its models. `ready`: only if it says that it can serve now.
     pub(crate) async fn describe(
         &self,
+        ready: bool,
     ) -> Result<(tensors::BackendInfo, Vec<tensors::ModelInfo>), Error> {
         let name = self.name.clone();
-        self.call(None, move |live| {
+        self.call(None, Limit::Deadline, move |live| {
             Box::pin(async move {
                 let backend = live.world.evenhand_plugin_backend();
+                if ready && let Err(error) = backend.call_ready(&mut live.store).await? {
+                    return Ok(Err(error));
+                }
                 let mut info = match backend.call_describe(&mut live.store).await? {
                     Ok(info) => info,
                     Err(error) => return Ok(Err(error)),
@@ -127,12 +161,19 @@ impl Kept {
     }
 
     /// Drops a resource of the instance, when its turn comes.
-    pub(crate) fn drop_later(&self, life: u64, resource: ResourceAny) {
+    fn drop_later(&self, life: u64, resource: ResourceAny) {
         let job: Job = Box::new(move |owner| {
             Box::pin(async move {
-                if let Some(live) = owner.live.as_mut().filter(|live| live.life == life)
-                    && resource.resource_drop_async(&mut live.store).await.is_err()
-                {
+                let deadline = owner.bounds.deadline;
+                let Some(live) = owner.live.as_mut().filter(|live| live.life == life) else {
+                    return;
+                };
+                let dropped = timeout(deadline, resource.resource_drop_async(&mut live.store));
+                if !matches!(dropped.await, Ok(Ok(()))) {
+                    tracing::warn!(
+                        plugin = owner.shared.name,
+                        "a resource could not be dropped: the instance starts anew"
+                    );
                     owner.live = None;
                 }
             })
@@ -141,17 +182,24 @@ impl Kept {
     }
 }
 
+/// Which limit of time a call has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Deadline,
+    /// The next events of a generation.
+    Idle,
+}
+
 impl Owner {
-    async fn run<T, F>(
-        &mut self,
-        life: Option<u64>,
-        deadline: Duration,
-        call: F,
-    ) -> Result<T, Error>
+    async fn run<T, F>(&mut self, life: Option<u64>, within: Limit, call: F) -> Result<T, Error>
     where
-        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, wasmtime::Result<Result<T, wit::Error>>>,
+        F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, Out<T>>,
     {
         let name = self.shared.name.clone();
+        let (limit, within) = match within {
+            Limit::Deadline => ("deadline", self.bounds.deadline),
+            Limit::Idle => ("idle", self.bounds.idle.min(self.bounds.deadline)),
+        };
         let work = async {
             let live = self.live().await?;
             if life.is_some_and(|life| life != live.life) {
@@ -163,8 +211,7 @@ impl Owner {
             }
             Ok(call(live).await?.map_err(error_out))
         };
-        let outcome: Result<wasmtime::Result<Result<T, Error>>, _> =
-            tokio::time::timeout(deadline, work).await;
+        let outcome: Result<wasmtime::Result<Result<T, Error>>, _> = timeout(within, work).await;
         match outcome {
             Ok(Ok(answer)) => answer.map_err(|e| if e.plugin.is_none() { e.of(&name) } else { e }),
             Ok(Err(trap)) => {
@@ -176,7 +223,7 @@ impl Owner {
             }
             Err(_) => {
                 self.live = None;
-                Err(call::timed_out(&name, "deadline", deadline))
+                Err(call::timed_out(&name, limit, within))
             }
         }
     }
@@ -196,8 +243,9 @@ impl Owner {
             .live
             .as_mut()
             .ok_or_else(|| wasmtime::Error::msg("no instance"))?;
-        // Fuel is for one call; a kept store sees many.
+        // What is for one call; a kept store sees many.
         live.store.set_hostcall_fuel(self.bounds.hostcall_bytes);
+        live.store.data().log.refill();
         Ok(live)
     }
 }

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod address;
+mod answer;
 mod bindings;
 mod body;
 mod broker;
@@ -11,6 +12,8 @@ mod call;
 mod convert;
 mod egress;
 mod engine;
+mod forward;
+mod generate;
 mod http;
 mod kept;
 mod limits;
@@ -23,4 +26,6 @@ mod weights;
 pub use body::Body;
 pub use egress::Secrets;
 pub use engine::Sandbox;
-pub use plugin::{Events, Forwarded, Kind, Plugin};
+pub use forward::Forwarded;
+pub use generate::Events;
+pub use plugin::{Kind, Plugin};

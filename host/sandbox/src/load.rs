@@ -14,7 +14,7 @@ use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
 use crate::call::{self, Bounds};
 use crate::egress::{Egress, Secrets};
-use crate::engine::{POOLED_MEMORY, Place, Sandbox, foreign};
+use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::kept::Kept;
 use crate::plugin::{Guest, Plugin, Provider};
 use crate::state::Shared;
@@ -47,6 +47,11 @@ impl Sandbox {
         ensure_component(&bytes)?;
         let grant = &entry.grant;
         let bounds = Bounds::from(&entry.limits);
+        ensure!(
+            bounds.concurrency <= CALLS as usize,
+            "limits.concurrency = {} is more than the {CALLS} calls that run at a time over all plugins",
+            bounds.concurrency
+        );
         if !grant.keep {
             ensure!(
                 bounds.memory <= POOLED_MEMORY,
@@ -127,13 +132,10 @@ impl Sandbox {
                         .call_dialects(&mut store)
                         .await
                 };
-                let outcome = tokio::time::timeout(PROBE.min(bounds.deadline), asked).await;
+                let within = PROBE.min(bounds.deadline);
+                let outcome = tokio::time::timeout(within, asked).await;
                 let dialects = match outcome {
-                    Err(_) => bail!(call::timed_out(
-                        &shared.name,
-                        "load",
-                        PROBE.min(bounds.deadline)
-                    )),
+                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
                     Ok(Err(trap)) => bail!(call::failed(
                         &shared.name,
                         &trap,
@@ -143,7 +145,11 @@ impl Sandbox {
                     Ok(Ok(dialects)) => dialects,
                 };
                 Ok((
-                    Guest::Provider(Box::new(Provider { world, native })),
+                    Guest::Provider(Box::new(Provider {
+                        world,
+                        native,
+                        weight: weight(component)?,
+                    })),
                     dialects,
                 ))
             }
@@ -154,7 +160,11 @@ impl Sandbox {
                 );
                 let pre = AcceleratorPre::new(link()?).map_err(foreign)?;
                 let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
-                kept.describe().await?;
+                let within = PROBE.min(bounds.deadline);
+                match tokio::time::timeout(within, kept.describe(false)).await {
+                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
+                    Ok(described) => drop(described?),
+                }
                 Ok((Guest::Accelerator(kept), Vec::new()))
             }
             (false, false) if has(TOOLS) => {
@@ -164,6 +174,14 @@ impl Sandbox {
             (false, false) => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
         }
     }
+}
+
+/// Places of the pool that an instance takes: one for each `MEMORIES` memories.
+fn weight(component: &Component) -> anyhow::Result<u32> {
+    let needs = component
+        .resources_required()
+        .context("it imports components or modules; a plugin brings its own")?;
+    Ok(needs.num_memories.div_ceil(MEMORIES).max(1))
 }
 
 /// Tells what a file is by its first bytes: `\0asm`, then version and layer.

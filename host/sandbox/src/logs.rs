@@ -1,5 +1,6 @@
 //! A plugin's log lines, capped: a component must not fill the operator's disk.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,29 +10,32 @@ use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// Most bytes that one instance may log: a call that says more says it to nobody.
-const PER_INSTANCE: u64 = 64 * 1024;
+/// Most bytes that one call may log: one that says more says it to nobody.
+const PER_CALL: u64 = 64 * 1024;
 
 /// Most bytes of one line.
 const PER_LINE: usize = 4 * 1024;
 
-/// What an instance may still log.
+/// What a call may still log, by the import and by both standard streams.
 pub(crate) struct Budget(AtomicU64);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(AtomicU64::new(PER_INSTANCE))
+        Self(AtomicU64::new(PER_CALL))
     }
 }
 
 impl Budget {
+    /// The next call of a kept instance begins.
+    pub(crate) fn refill(&self) {
+        self.0.store(PER_CALL, Ordering::Relaxed);
+    }
+
     /// Writes a line, cut where it is too long; nothing once the budget is spent.
     pub(crate) fn write(&self, plugin: &str, level: Level, line: &str) {
-        let mut end = line.len().min(PER_LINE);
-        while !line.is_char_boundary(end) {
-            end -= 1;
-        }
-        let line = &line[..end];
+        let end = line.floor_char_boundary(PER_LINE);
+        // A line stays one: a component writes no lines in another's name.
+        let line = printable(&line[..end]);
         let cost = line.len() as u64 + 1;
         let Ok(before) = self
             .0
@@ -49,9 +53,21 @@ impl Budget {
             Level::TRACE => tracing::trace!(target: "plugin", plugin, "{line}"),
         }
         if before <= cost {
-            tracing::warn!(target: "plugin", plugin, "further lines of this call are dropped: it logged {PER_INSTANCE} bytes");
+            tracing::warn!(target: "plugin", plugin, "further lines of this call are dropped: it logged {PER_CALL} bytes");
         }
     }
+}
+
+/// Text without control characters.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return text.into();
+    }
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect::<String>().into()
 }
 
 /// Standard output and error of a component, as lines of its log.
@@ -63,10 +79,10 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(plugin: &str) -> Self {
+    pub(crate) fn new(plugin: &str, budget: &Arc<Budget>) -> Self {
         Self {
             plugin: plugin.into(),
-            budget: Arc::default(),
+            budget: budget.clone(),
             line: Vec::new(),
         }
     }

@@ -28,26 +28,27 @@ pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) memory: MemoryLimit,
     pub(crate) plugin: Arc<Shared>,
-    log: logs::Budget,
+    pub(crate) log: Arc<logs::Budget>,
 }
 
 impl State {
     pub(crate) fn new(plugin: Arc<Shared>, memory: u64, handles: usize) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles);
+        let log = Arc::<logs::Budget>::default();
         // No environment, arguments, files or sockets; clocks and randomness are wasmtime-wasi's defaults.
         let wasi = WasiCtx::builder()
             .allow_tcp(false)
             .allow_udp(false)
-            .stdout(logs::Output::new(&plugin.name))
-            .stderr(logs::Output::new(&plugin.name))
+            .stdout(logs::Output::new(&plugin.name, &log))
+            .stderr(logs::Output::new(&plugin.name, &log))
             .build();
         Self {
             wasi,
             table,
             memory: MemoryLimit::new(memory),
             plugin,
-            log: logs::Budget::default(),
+            log,
         }
     }
 }

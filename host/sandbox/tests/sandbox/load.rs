@@ -14,7 +14,7 @@ fn component(name: &str) -> Vec<u8> {
 #[test]
 fn what_fits_no_world_is_refused_with_what_was_expected() {
     let foreign = r#"(component
-        (import "acme:gpu/cuda" (instance))
+        (import "acme:gpu/cuda" (instance (export "run" (func))))
         (instance $nothing)
         (export "evenhand:plugin/provider@0.1.0" (instance $nothing)))"#;
     for (bytes, reason) in [

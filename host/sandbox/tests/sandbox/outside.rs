@@ -33,12 +33,12 @@ async fn granted(world: &World, vendor: &Vendor, rule: &str, more: &str) -> Arc<
         r#"config = {{ vendor = "{origin}" }}
 [plugin.grant]
 egress = ["{method} {origin}{path}"]
-{more}
 [plugin.grant.secrets]
 key = {{ env = "X", as = "bearer", to = ["{origin}"] }}
 field = {{ env = "X", as = {{ header = "x-key" }}, to = ["{origin}"] }}
 query = {{ env = "X", as = {{ query = "key" }}, to = ["{origin}"] }}
-elsewhere = {{ env = "X", as = "bearer", to = ["https://elsewhere.example"] }}"#
+elsewhere = {{ env = "X", as = "bearer", to = ["https://elsewhere.example"] }}
+{more}"#
     );
     let secrets = ["key", "field", "query", "elsewhere"].map(|name| (name, SECRET));
     let bytes = std::fs::read(crate::support::file("misbehaving")).unwrap();
@@ -163,6 +163,10 @@ fn fields_that_frame_or_name_another_host_are_refused() {
             let error = send(&hostile, wanted).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::RefusedByPolicy, "{name}: {value}");
         }
+        let many: Vec<_> = (0..30_000).map(|_| ["x", ""]).collect();
+        let wanted = json!({"method": "POST", "url": vendor.origin(), "headers": many});
+        let error = send(&hostile, wanted).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::RefusedByPolicy);
         assert_eq!(vendor.last().1, 0);
     });
 }
@@ -280,6 +284,22 @@ fn who_goes_away_closes_a_spliced_connection_too() {
         assert_eq!(answer.body.next().await.unwrap().unwrap(), "piece");
         drop(answer);
         vendor.left().await;
+    });
+}
+
+#[test]
+fn who_does_not_read_keeps_nothing_past_the_deadline() {
+    let world = World::new();
+    world.run(async {
+        let vendor = Vendor::start().await;
+        let limits = "[plugin.limits]\ndeadline = \"300ms\"\nconcurrency = 1";
+        let hostile = granted(&world, &vendor, "POST /*", limits).await;
+        let unread = forward(&hostile, "stream").await.unwrap();
+        vendor.left().await;
+        // Its place is free, and who reads now hears why.
+        assert_eq!(forward(&hostile, "x").await.unwrap().status, 200);
+        let last = unread.body.collect::<Vec<_>>().await.pop().unwrap();
+        assert_eq!(last.unwrap_err().code, ErrorCode::TimedOut);
     });
 }
 

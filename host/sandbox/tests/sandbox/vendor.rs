@@ -31,12 +31,15 @@ impl Seen {
     }
 }
 
-/// `/stream` sends `piece` and then nothing for as long as the client stays; `/redirect` points elsewhere; the rest says `ok`.
+/// `/stream` sends `piece` and then nothing for as long as the client stays; `/gate` answers once it is open; `/redirect` points
+/// elsewhere; the rest says `ok`.
 #[derive(Clone)]
 pub(crate) struct Vendor {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     gone: watch::Receiver<bool>,
+    /// How many wait at the gate, and whether it is open.
+    gate: Arc<watch::Sender<(u32, bool)>>,
 }
 
 struct Gone(watch::Sender<bool>);
@@ -56,6 +59,7 @@ impl Vendor {
             address: listener.local_addr().unwrap(),
             seen,
             gone,
+            gate: Arc::new(watch::Sender::new((0, false))),
         };
         let stream = move || async move {
             let (send, pieces) = mpsc::unbounded_channel();
@@ -67,6 +71,11 @@ impl Vendor {
             });
             Body::from_stream(pieces)
         };
+        let gate = vendor.gate.clone();
+        let wait = move || async move {
+            gate.send_modify(|(waiting, _)| *waiting += 1);
+            let _ = gate.subscribe().wait_for(|(_, open)| *open).await;
+        };
         let redirect = || async {
             (
                 StatusCode::FOUND,
@@ -76,6 +85,7 @@ impl Vendor {
         };
         let routes = Router::new()
             .route("/stream", any(stream))
+            .route("/gate", get(wait))
             .route("/redirect", get(redirect))
             .fallback(tell)
             .with_state(vendor.clone());
@@ -91,6 +101,16 @@ impl Vendor {
     pub(crate) fn last(&self) -> (Option<Seen>, usize) {
         let seen = self.seen.lock().unwrap();
         (seen.last().cloned(), seen.len())
+    }
+
+    /// Waits until somebody waits at `/gate`.
+    pub(crate) async fn waited_for(&self) {
+        let mut gate = self.gate.subscribe();
+        gate.wait_for(|(waiting, _)| *waiting > 0).await.unwrap();
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.send_modify(|(_, open)| *open = true);
     }
 
     /// Waits until whoever read `/stream` is gone.

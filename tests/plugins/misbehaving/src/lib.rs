@@ -39,6 +39,9 @@ impl Provider for Misbehaving {
             "allocate" => work::allocate(&said),
             "flood" => work::flood(&said),
             "count" => work::count(),
+            "empty" => work::later(|| Ok(Some(Vec::new()))),
+            "endless" => work::later(|| Ok(Some(vec![Event::text(0, "x".repeat(1 << 20))]))),
+            "parts" => work::parts(),
             "unfinished" => Ok(events(vec![Event::started(None, None)])),
             "disorder" => Ok(events(vec![
                 Event::text(7, "of a part that never began"),

@@ -30,6 +30,15 @@ pub(crate) fn later(second: impl FnMut() -> Result<Option<Vec<Event>>, Error> + 
     Ok(Box::new(Later(Some(first), second)))
 }
 
+/// One part after the other, without end.
+pub(crate) fn parts() -> Answer {
+    let mut index = 0;
+    later(move || {
+        index += 1;
+        Ok(Some(vec![Event::part_started(index, PartKind::Text)]))
+    })
+}
+
 /// Computes without end.
 pub(crate) fn spin() -> ! {
     let mut turns = 0_u64;

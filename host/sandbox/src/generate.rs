@@ -1,0 +1,136 @@
+//! A provider's answer, from the instance's beginning to its end.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+use types::Error;
+use types::neutral::{Event, GenerateRequest};
+use wasmtime::Store;
+
+use crate::answer::Meter;
+use crate::bindings::wit;
+use crate::call::{self, Out};
+use crate::convert::Cross;
+use crate::plugin::{Plugin, Provider};
+use crate::state::State;
+
+/// An answer in the making. Dropping it cancels the call.
+pub struct Events {
+    steps: mpsc::Receiver<Step>,
+    ended: bool,
+    plugin: Arc<Plugin>,
+    _task: AbortOnDropHandle<()>,
+}
+
+enum Step {
+    /// The plugin has accepted the request.
+    Accepted,
+    Batch(Vec<Event>),
+    Failed(Error),
+    End,
+}
+
+impl Plugin {
+    /// Begins an answer. Returns once the plugin has accepted the request.
+    ///
+    /// # Errors
+    /// The plugin's or its vendor's refusal.
+    pub async fn generate(self: &Arc<Self>, request: GenerateRequest) -> Result<Events, Error> {
+        let seat = self.seat().await?;
+        let request: wit::GenerateRequest = request.cross();
+        let (send, mut steps) = mpsc::channel(1);
+        let plugin = self.clone();
+        let task = self.guests.spawn(async move {
+            let ended = plugin.answer(&request, &send).await;
+            drop(seat);
+            let last = ended.map_or_else(Step::Failed, |()| Step::End);
+            let _ = send.send(last).await;
+        });
+        let task = AbortOnDropHandle::new(task);
+        match steps.recv().await {
+            Some(Step::Accepted) => Ok(Events {
+                steps,
+                ended: false,
+                plugin: self.clone(),
+                _task: task,
+            }),
+            Some(Step::Failed(error)) => Err(error),
+            _ => Err(self.lost()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: &wit::GenerateRequest,
+        send: &mpsc::Sender<Step>,
+    ) -> Result<(), Error> {
+        let provider = self.provider()?;
+        let mut store = self.store(provider);
+        let steps = self.steps(provider, &mut store, request, send);
+        let outcome = timeout(self.bounds.deadline, steps).await;
+        self.settle(&store, outcome)?
+    }
+
+    /// The inner result has the host's own errors: limits that wasmtime doesn't know.
+    async fn steps(
+        &self,
+        provider: &Provider,
+        store: &mut Store<State>,
+        request: &wit::GenerateRequest,
+        send: &mpsc::Sender<Step>,
+    ) -> Out<Result<(), Error>> {
+        let idle = self.bounds.idle;
+        let world = provider.world.instantiate_async(&mut *store).await?;
+        let provider = world.evenhand_plugin_provider();
+        let generation = match provider.call_generate(&mut *store, request).await? {
+            Ok(generation) => generation,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer = provider.generation();
+        let mut meter = Meter::new(self.bounds.memory);
+        let mut step = Step::Accepted;
+        // Who reads no more has gone.
+        while send.send(step).await.is_ok() {
+            let until = Instant::now() + idle;
+            // Empty batches say nothing, and an endless row of them must not look like progress.
+            step = loop {
+                let next = answer.call_next(&mut *store, generation);
+                let Ok(batch) = timeout_at(until, next).await else {
+                    return Ok(Ok(Err(call::timed_out(self.name(), "idle", idle))));
+                };
+                match batch? {
+                    Err(error) => return Ok(Err(error)),
+                    Ok(None) => return Ok(Ok(Ok(()))),
+                    Ok(Some(events)) if events.is_empty() => {}
+                    Ok(Some(events)) => {
+                        let events: Vec<Event> = events.cross();
+                        if let Err(error) = meter.count(&events) {
+                            return Ok(Ok(Err(call::overran(self.name(), error))));
+                        }
+                        break Step::Batch(events);
+                    }
+                }
+            };
+        }
+        Ok(Ok(Ok(())))
+    }
+}
+
+impl Events {
+    /// The next events; `None` at the plugin's end of the answer. After an error comes nothing.
+    pub async fn next(&mut self) -> Option<Result<Vec<Event>, Error>> {
+        if self.ended {
+            return None;
+        }
+        let step = self.steps.recv().await;
+        self.ended = !matches!(step, Some(Step::Batch(_)));
+        match step {
+            Some(Step::Batch(events)) => Some(Ok(events)),
+            Some(Step::Failed(error)) => Some(Err(error)),
+            Some(Step::End) => None,
+            Some(Step::Accepted) | None => Some(Err(self.plugin.lost())),
+        }
+    }
+}
