@@ -22,10 +22,12 @@ enum Task {
     Plugins,
     /// Builds everything and serves on 127.0.0.1:8787; by default, models that run on this machine.
     Serve {
-        /// Handed to `evenhand serve`, such as `--config FILE`.
+        /// Handed to `evenhand serve`, such as `--config FILE`; or another command of the binary, such as `check FILE`.
         #[arg(last = true)]
         args: Vec<OsString>,
     },
+    /// Measures what the host costs, beside the vendor alone.
+    Bench,
     /// Runs every test.
     Test {
         /// Only the product's tests, with these arguments for pytest.
@@ -39,21 +41,25 @@ fn main() -> Result<()> {
         Task::Models => models::fetch(),
         Task::Plugins => plugins::build(),
         Task::Serve { args } => serve(&args),
+        Task::Bench => bench(),
         Task::Test { pytest } if pytest.is_empty() => test(),
         Task::Test { pytest } => product(&pytest),
     }
 }
 
+/// Becomes `evenhand serve ARGS`, or `evenhand ARGS` where they begin with another command of it. Paths in them are the caller's.
 fn serve(args: &[OsString]) -> Result<()> {
     prepare()?;
-    let mut evenhand = Command::new("target/release/evenhand");
-    evenhand.current_dir(root()).arg("serve");
-    let configured = args
-        .iter()
-        .filter_map(|arg| arg.to_str())
-        .any(|arg| arg.starts_with("--config"));
-    if !configured {
-        evenhand.args(["--config", "plugins/default.toml"]);
+    let mut evenhand = Command::new(root().join("target/release/evenhand"));
+    let first = args.first().and_then(|arg| arg.to_str());
+    if first.is_none_or(|arg| arg.starts_with('-')) {
+        evenhand.arg("serve");
+        let mut words = args.iter().filter_map(|arg| arg.to_str());
+        if !words.any(|arg| arg.starts_with("--config")) {
+            evenhand
+                .arg("--config")
+                .arg(root().join("plugins/default.toml"));
+        }
     }
     step("starting evenhand");
     let error = evenhand.args(args).exec();
@@ -62,20 +68,18 @@ fn serve(args: &[OsString]) -> Result<()> {
 
 fn test() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    // One profile for all, so that nothing is built twice.
-    run(cargo().args([
-        "clippy",
-        "--release",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    prepare()?;
+    // One profile for all, and one set of features (those of the whole workspace): nothing is built twice.
+    let whole = ["--release", "--workspace"];
+    run(cargo()
+        .arg("clippy")
+        .args(whole)
+        .args(["--all-targets", "--", "-D", "warnings"]))?;
+    models::fetch()?;
+    plugins::build()?;
+    run(cargo().arg("build").args(whole).args(["--bins", "--tests"]))?;
     install("cargo-nextest")?;
-    run(cargo().args(["nextest", "run", "--release", "--workspace"]))?;
-    run(cargo().args(["test", "--release", "--doc", "--workspace"]))?;
+    run(cargo().args(["nextest", "run"]).args(whole))?;
+    run(cargo().args(["test", "--doc"]).args(whole))?;
     install("cargo-deny")?;
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
     python::pytest(&[])
@@ -85,6 +89,12 @@ fn test() -> Result<()> {
 fn product(pytest: &[OsString]) -> Result<()> {
     prepare()?;
     python::pytest(pytest)
+}
+
+fn bench() -> Result<()> {
+    plugins::build()?;
+    run(cargo().args(["build", "--release", "--package", "evenhand"]))?;
+    run(cargo().args(["run", "--release", "--package", "bench"]))
 }
 
 /// All that serving needs.

@@ -9,12 +9,14 @@ use anyhow::Context;
 use sandbox::{Plugin, Sandbox, Secrets};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use types::config::Plugin as Entry;
 use types::neutral::ModelInfo;
 use types::{Error, ErrorCode};
 
-/// A list of models is asked for again after this time.
+/// A list of models is asked for again after this time, and after a shorter one where there was none to be had.
 const MODELS_FRESH: Duration = Duration::from_secs(60);
+const MODELS_MISSING: Duration = Duration::from_secs(5);
 
 /// A plugin that can't list its models in this time is left out of the list.
 const MODELS_WAIT: Duration = Duration::from_secs(10);
@@ -27,8 +29,10 @@ pub struct Revision {
     pub digest: String,
     entry: Entry,
     secrets: Secrets,
-    models: Mutex<Option<(Instant, Arc<Vec<ModelInfo>>)>>,
+    models: Mutex<Option<(Instant, Listed)>>,
 }
+
+type Listed = Result<Arc<Vec<ModelInfo>>, Error>;
 
 /// All that a revision is made of. Two that are equal make the same plugin.
 pub(crate) struct Source {
@@ -83,31 +87,38 @@ impl Source {
 }
 
 impl Revision {
-    /// The models that the plugin serves; a list is kept for a minute.
+    /// The models that the plugin serves; a list is kept for a minute, a failure for some seconds.
     ///
     /// # Errors
     /// The plugin's, or it took too long.
     pub async fn models(&self) -> Result<Arc<Vec<ModelInfo>>, Error> {
-        // Who comes second waits for the first's answer instead of asking again.
-        let mut kept = self.models.lock().await;
-        if let Some((asked, models)) = &*kept
-            && asked.elapsed() < MODELS_FRESH
-        {
-            return Ok(models.clone());
-        }
-        let name = self.plugin.name();
-        let models = tokio::time::timeout(MODELS_WAIT, self.plugin.models())
+        let listed = async {
+            // Who comes second waits for the first's answer instead of asking again.
+            let mut kept = self.models.lock().await;
+            if let Some((asked, listed)) = &*kept {
+                let fresh = if listed.is_ok() {
+                    MODELS_FRESH
+                } else {
+                    MODELS_MISSING
+                };
+                if asked.elapsed() < fresh {
+                    return listed.clone();
+                }
+            }
+            let listed = timeout(MODELS_WAIT, self.plugin.models()).await;
+            let listed = listed.unwrap_or_else(|_| Err(self.slow())).map(Arc::new);
+            *kept = Some((Instant::now(), listed.clone()));
+            listed
+        };
+        timeout(MODELS_WAIT, listed)
             .await
-            .map_err(|_| {
-                Error::new(
-                    ErrorCode::TimedOut,
-                    format!("the plugin {name:?} did not list its models within {MODELS_WAIT:?}"),
-                )
-                .of(name)
-            })??;
-        let models = Arc::new(models);
-        *kept = Some((Instant::now(), models.clone()));
-        Ok(models)
+            .unwrap_or_else(|_| Err(self.slow()))
+    }
+
+    fn slow(&self) -> Error {
+        let name = self.plugin.name();
+        let message = format!("the plugin {name:?} did not list its models within {MODELS_WAIT:?}");
+        Error::new(ErrorCode::TimedOut, message).of(name)
     }
 }
 

@@ -3,18 +3,27 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::serve::ListenerExt;
 use calls::{Caller, Calls};
 use catalog::Catalog;
 use futures::future::try_join_all;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use types::neutral::Task;
+
+/// A connection on which no head of a request is complete for so long is closed: the idle ones of clients' pools, and those of
+/// somebody who sends a byte a minute.
+const HEAD: Duration = Duration::from_secs(60);
 
 /// Serves until it is told to stop; then calls that run may end.
 pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
@@ -73,13 +82,40 @@ async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener> {
         .with_context(|| format!("can't listen on {key} = {address}"))
 }
 
+/// Serves a plane until it is told to stop, and then until the calls that run have ended.
 async fn run(listener: TcpListener, plane: Router, mut stopped: watch::Receiver<()>) -> Result<()> {
-    // A token is a small packet that must not wait for the next.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let stop = async move { while stopped.changed().await.is_ok() {} };
-    Ok(axum::serve(listener, plane)
-        .with_graceful_shutdown(stop)
-        .await?)
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD);
+    let open = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.changed() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, say: some calls end, and then there are some again.
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // A token is a small packet that must not wait for the next.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(plane.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = open.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended");
+            }
+        });
+    }
+    open.shutdown().await;
+    Ok(())
 }
 
 async fn reload_on_hangup(catalog: Arc<Catalog>, mut hangup: Signal) {

@@ -1,6 +1,7 @@
 //! The data plane: what clients' SDKs call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,10 +14,14 @@ use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout;
 use types::{Error, ErrorCode};
 
 use crate::answer::{self, failed};
 use crate::guard;
+
+/// A body that isn't here in this time is given up: enough for the largest over a slow line.
+const BODY: Duration = Duration::from_secs(120);
 
 #[derive(Clone)]
 struct Plane {
@@ -77,7 +82,12 @@ impl Plane {
 /// All of a body, if it is not larger than the configuration allows.
 async fn read(body: Body, limit: u64) -> Result<Bytes, Error> {
     let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match limited.collect().await {
+    let Ok(read) = timeout(BODY, limited.collect()).await else {
+        return Err(Error::bad_request(format!(
+            "the body was not complete within {BODY:?}"
+        )));
+    };
+    match read {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::new(
             ErrorCode::TooLarge,

@@ -8,6 +8,7 @@ use catalog::Snapshot;
 use dialects::Dialect;
 use subtle::ConstantTimeEq;
 use types::{Error, ErrorCode};
+use url::form_urlencoded;
 
 /// Who sends a request of the data plane.
 pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Error> {
@@ -106,17 +107,13 @@ pub(crate) fn vendor_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The query without credentials; nothing where nothing is left.
+/// The query without credentials, by their names after decoding; nothing where nothing is left.
 pub(crate) fn vendor_query(query: &str) -> Option<String> {
     let is_credential = |pair: &&str| {
-        let name = pair
-            .split('=')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        ["key", "token", "secret", "password", "signature"]
-            .iter()
-            .any(|word| name.contains(word))
+        let mut decoded = form_urlencoded::parse(pair.as_bytes());
+        let name = decoded.next().map(|(name, _)| name.to_ascii_lowercase());
+        let words = ["key", "token", "secret", "password", "signature"];
+        name.is_some_and(|name| words.iter().any(|word| name.contains(word)))
     };
     let left: Vec<&str> = query
         .split('&')
@@ -176,7 +173,7 @@ mod tests {
             vendor_query("beta=true&api_key=x&Key=y").as_deref(),
             Some("beta=true")
         );
-        assert_eq!(vendor_query("key=x"), None);
+        assert_eq!(vendor_query("k%65y=x"), None);
     }
 
     #[test]
