@@ -1,10 +1,13 @@
 //! Products of quantised matrices: the one kernel of our own, since it is where all the time goes.
 //!
-//! Weights have 4 or 8 bits, activations 16, so that `i32x4.dot_i16x8_s` (`pmaddwd`) does the work and eight bits of
-//! activation never cost the model its mind (see accelerators.md). Four rows of a matrix are interleaved into a panel
-//! in which a lane of every vector belongs to one row: nothing is ever added across lanes, and each value is loaded
-//! once for as many tokens as there are. Each row of each token is summed in the same order whatever the batch,
-//! and the order is the same with and without SIMD, so results do not depend on either.
+//! Weights have 4 or 8 bits, activations 16, so that `i32x4.dot_i16x8_s` (`pmaddwd`) does the work. Activations of 8
+//! bits would be faster by half (SmolLM2-135M in Q4_1 on one thread: 57 to 61 tokens a second, against 37 to 39 with 15
+//! bits), but then the model answers "What is the capital of France?" with nonsense; with 15 it says Paris, as in floats.
+//!
+//! Four rows of a matrix are interleaved into a panel in which a lane of every vector belongs to one row: nothing is
+//! ever added across lanes, and each value is loaded once for as many tokens as there are. Each row of each token is
+//! summed in the same order whatever the batch, and the order is the same with and without SIMD, so results do not
+//! depend on either.
 
 use std::array::from_fn;
 

@@ -221,7 +221,7 @@ fn library(tokens: &[String], merges: &[String], split: &str) -> Result<Library,
     let vocabulary = tokens.iter().cloned().zip(0_u32..);
     let model = BPE::builder()
         .vocab_and_merges(vocabulary.collect::<Vocab>(), merges)
-        // The cache would keep words of one caller for the next; see "Instances are kept" in accelerators.md.
+        // The instance outlives the call, and the cache would keep words of one caller for the next.
         .cache_capacity(0)
         .build()
         .map_err(Error::invalid)?;
