@@ -1,5 +1,6 @@
 //! Short ways to make and read neutral types.
 
+use crate::tensors;
 use crate::types::*;
 
 impl ModelInfo {
@@ -165,6 +166,20 @@ impl Default for Usage {
             reasoning_tokens: None,
             output_audio_tokens: None,
             raw: None,
+        }
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the type is generated")]
+impl Default for tensors::Sampling {
+    fn default() -> Self {
+        Self {
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            seed: None,
+            stop: Vec::new(),
         }
     }
 }

@@ -108,6 +108,9 @@ pub mod generated {
             pub_export_macro: true,
             export_macro_name: "export_provider_world",
             default_bindings_module: "evenhand_sdk::generated::provider",
+            // So that tests can compare. These two have a body, which is the host's.
+            additional_derives: [PartialEq],
+            additional_derives_ignore: ["payload", "request"],
         });
     }
     pub mod accelerator {

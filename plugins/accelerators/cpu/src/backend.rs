@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use std::{cell::RefCell, result};
 
 use evenhand_sdk::tensors::{
-    BackendInfo, Device, DeviceKind, EmbedResult, GenerationEvent, GenerationFinish, Limits,
-    ModelInfo, ModelOptions, Prompt, Sampling, Task, Work,
+    BackendInfo, Device, DeviceKind, EmbedResult, GenerationEvent, Limits, ModelInfo, ModelOptions,
+    Prompt, Sampling, Task,
 };
 use evenhand_sdk::types::ErrorCode;
 use evenhand_sdk::weights::{self, File};
 use evenhand_sdk::{Backend, BackendGeneration, BackendModel, Error};
 
 use crate::config::{Config, Model};
+use crate::generation::work;
 use crate::room::{Promise, Room};
 use crate::{CHUNK, LanguageModel, MOST_TOKENS, SentenceEncoder, Weights};
 
@@ -277,7 +278,7 @@ impl BackendModel for Opened {
 
     fn count_tokens(&self, prompt: Prompt) -> Result<u32> {
         let count = match (&self.engine, prompt) {
-            (Engine::Language(model), prompt) => model.count_tokens(&engine_prompt(prompt))?,
+            (Engine::Language(model), prompt) => model.count_tokens(&prompt)?,
             (Engine::Encoder(encoder), Prompt::Raw(text)) => encoder.count_tokens(&text)?,
             (Engine::Encoder(_), Prompt::Tokens(tokens)) => tokens.len(),
             (Engine::Encoder(_), Prompt::Chat(_)) => return Err(self.cannot("read a conversation")),
@@ -290,10 +291,9 @@ impl BackendModel for Opened {
         let Engine::Language(model) = &self.engine else {
             return Err(self.cannot("generate"));
         };
-        let sampling = engine_sampling(sampling);
-        let generation = model.generate(&engine_prompt(prompt), &sampling)?;
+        let generation = model.generate(&prompt, &sampling)?;
         let answer = sampling.max_tokens.map_or(usize::MAX, |most| most as usize);
-        let most = generation.usage().prompt_tokens.saturating_add(answer);
+        let most = generation.prompt_tokens().saturating_add(answer);
         let promise = self.room.promise(most.min(model.context()))?;
         Ok(Box::new(Answer {
             generation,
@@ -316,61 +316,7 @@ struct Answer {
 
 impl BackendGeneration for Answer {
     fn next(&mut self) -> Result<Option<Vec<GenerationEvent>>> {
-        let events = self.generation.next(SLICE);
-        Ok(events.map(|events| events.into_iter().map(event).collect()))
-    }
-}
-
-fn event(event: crate::Event) -> GenerationEvent {
-    match event {
-        crate::Event::Text(text) => GenerationEvent::Text(text),
-        crate::Event::Done(finish, usage) => {
-            let finish = match finish {
-                crate::Finish::Stop => GenerationFinish::Stop,
-                crate::Finish::StopSequence(text) => GenerationFinish::StopSequence(text),
-                crate::Finish::Length => GenerationFinish::Length,
-                crate::Finish::ContextFull => GenerationFinish::ContextFull,
-            };
-            GenerationEvent::Done((
-                finish,
-                work(usage.prompt_tokens, usage.output_tokens, usage.time),
-            ))
-        }
-    }
-}
-
-fn work(input: usize, output: usize, time: Duration) -> Work {
-    Work {
-        input_tokens: input as u64,
-        output_tokens: output as u64,
-        device_ns: u64::try_from(time.as_nanos()).ok(),
-    }
-}
-
-fn engine_prompt(prompt: Prompt) -> crate::Prompt {
-    match prompt {
-        Prompt::Raw(text) => crate::Prompt::Raw(text),
-        Prompt::Tokens(tokens) => crate::Prompt::Tokens(tokens),
-        Prompt::Chat(turns) => crate::Prompt::Chat(
-            turns
-                .into_iter()
-                .map(|turn| crate::Turn {
-                    role: turn.role,
-                    text: turn.text,
-                })
-                .collect(),
-        ),
-    }
-}
-
-fn engine_sampling(sampling: Sampling) -> crate::Sampling {
-    crate::Sampling {
-        max_tokens: sampling.max_tokens,
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        top_k: sampling.top_k,
-        seed: sampling.seed,
-        stop: sampling.stop,
+        Ok(self.generation.next(SLICE))
     }
 }
 

@@ -1,20 +1,12 @@
 //! Conversations to text, by the model's own template.
 
+use evenhand_sdk::tensors::Turn;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value, context};
 
 use crate::error::Error;
 use crate::gguf::Gguf;
 use crate::tokenizer::Tokenizer;
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// `system`, `user`, `assistant` or `tool`.
-    pub role: String,
-    /// What is said.
-    pub text: String,
-}
 
 const NAME: &str = "chat";
 const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];

@@ -3,58 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::{Template, Turn};
+use evenhand_sdk::tensors::{GenerationEvent, GenerationFinish, Prompt, Sampling, Work};
+
+use crate::chat::Template;
 use crate::error::Error;
 use crate::gguf::Gguf;
 use crate::llama::{Llama, Pass, TILE};
-use crate::sampler::{Sampler, Sampling};
+use crate::sampler::Sampler;
 use crate::text::TextStream;
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
-
-/// What to continue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Prompt {
-    /// Text as it is; names of control tokens in it count as such.
-    Raw(String),
-    /// A conversation, put into the model's own template; names of control tokens in it are plain text.
-    Chat(Vec<Turn>),
-    /// Token numbers.
-    Tokens(Vec<u32>),
-}
-
-/// Work done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// Tokens of the answer, without the one that ends it.
-    pub output_tokens: usize,
-    /// Time spent.
-    pub time: Duration,
-}
-
-/// Why an answer ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// The model was done.
-    Stop,
-    /// This stop text came.
-    StopSequence(String),
-    /// It has as many tokens as were wanted.
-    Length,
-    /// Prompt and answer fill the context.
-    ContextFull,
-}
-
-/// A step of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// More text: whole characters, never empty.
-    Text(String),
-    /// The end.
-    Done(Finish, Usage),
-}
 
 struct Parts {
     llama: Llama,
@@ -125,11 +83,8 @@ impl LanguageModel {
             });
         }
         Ok(Generation {
-            usage: Usage {
-                prompt_tokens: tokens.len(),
-                output_tokens: 0,
-                time: begun.elapsed(),
-            },
+            prompt: tokens.len(),
+            time: begun.elapsed(),
             most: sampling.max_tokens.map_or(usize::MAX, |most| most as usize),
             pass: Pass::new(&self.0.llama),
             model: Arc::clone(&self.0),
@@ -190,26 +145,29 @@ pub struct Generation {
     sampler: Sampler,
     text: TextStream,
     logits: Vec<f32>,
+    /// Tokens of the prompt.
+    prompt: usize,
+    /// Most tokens of the answer.
     most: usize,
-    usage: Usage,
+    time: Duration,
     done: bool,
 }
 
 impl Generation {
     /// Works until there is a token of the answer, but not much longer than `budget`: a step of about 10 ms more.
     /// No events mean that work goes on. None at all means that the answer is over.
-    pub fn next(&mut self, budget: Duration) -> Option<Vec<Event>> {
+    pub fn next(&mut self, budget: Duration) -> Option<Vec<GenerationEvent>> {
         if self.done {
             return None;
         }
         let begun = Instant::now();
-        let before = self.usage.time;
+        let before = self.time;
         let mut events = Vec::new();
         loop {
             let sampled = self.step(&mut events);
-            self.usage.time = before + begun.elapsed();
-            if let Some(Event::Done(_, usage)) = events.last_mut() {
-                *usage = self.usage;
+            self.time = before + begun.elapsed();
+            if let Some(GenerationEvent::Done((_, work))) = events.last_mut() {
+                *work = self.work();
             }
             if sampled || begun.elapsed() >= budget {
                 return Some(events);
@@ -217,13 +175,22 @@ impl Generation {
         }
     }
 
-    /// Work done so far.
-    pub fn usage(&self) -> Usage {
-        self.usage
+    /// Tokens of the prompt.
+    pub fn prompt_tokens(&self) -> usize {
+        self.prompt
+    }
+
+    /// Tokens of the answer so far, without the one that ends it.
+    fn output_tokens(&self) -> usize {
+        self.tokens.len() - self.prompt
+    }
+
+    fn work(&self) -> Work {
+        work(self.prompt, self.output_tokens(), self.time)
     }
 
     /// The next bit of work. True where it gave a token, or the end.
-    fn step(&mut self, events: &mut Vec<Event>) -> bool {
+    fn step(&mut self, events: &mut Vec<GenerationEvent>) -> bool {
         let llama = &self.model.llama;
         if self.pass.is_busy() {
             self.pass.advance(llama);
@@ -237,38 +204,46 @@ impl Generation {
         false
     }
 
-    fn sample(&mut self, events: &mut Vec<Event>) {
-        if self.usage.output_tokens >= self.most {
-            return self.finish(Finish::Length, events);
+    fn sample(&mut self, events: &mut Vec<GenerationEvent>) {
+        if self.output_tokens() >= self.most {
+            return self.finish(GenerationFinish::Length, events);
         }
         self.pass.logits(&self.model.llama, &mut self.logits);
         let token = self.sampler.next(&self.logits);
         if self.model.tokenizer.is_end(token) {
-            return self.finish(Finish::Stop, events);
+            return self.finish(GenerationFinish::Stop, events);
         }
         self.tokens.push(token);
-        self.usage.output_tokens += 1;
         let mut bytes = Vec::new();
         self.model.tokenizer.decode(token, &mut bytes);
         let piece = self.text.push(&bytes);
         if !piece.text.is_empty() {
-            events.push(Event::Text(piece.text));
+            events.push(GenerationEvent::Text(piece.text));
         }
         if let Some(stop) = piece.stop {
-            self.finish(Finish::StopSequence(stop), events);
-        } else if self.usage.output_tokens >= self.most {
-            self.finish(Finish::Length, events);
+            self.finish(GenerationFinish::StopSequence(stop), events);
+        } else if self.output_tokens() >= self.most {
+            self.finish(GenerationFinish::Length, events);
         } else if self.tokens.len() >= self.model.context {
-            self.finish(Finish::ContextFull, events);
+            self.finish(GenerationFinish::ContextFull, events);
         }
     }
 
-    fn finish(&mut self, finish: Finish, events: &mut Vec<Event>) {
+    fn finish(&mut self, finish: GenerationFinish, events: &mut Vec<GenerationEvent>) {
         let rest = self.text.finish();
         if !rest.is_empty() {
-            events.push(Event::Text(rest));
+            events.push(GenerationEvent::Text(rest));
         }
-        events.push(Event::Done(finish, self.usage));
+        events.push(GenerationEvent::Done((finish, self.work())));
         self.done = true;
+    }
+}
+
+/// Work done, as the contract counts it.
+pub(crate) fn work(input: usize, output: usize, time: Duration) -> Work {
+    Work {
+        input_tokens: input as u64,
+        output_tokens: output as u64,
+        device_ns: u64::try_from(time.as_nanos()).ok(),
     }
 }

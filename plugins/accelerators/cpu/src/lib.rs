@@ -24,8 +24,6 @@ mod tokenizer;
 mod weights;
 
 pub use bert::{Embeddings, MOST_TOKENS, SentenceEncoder};
-pub use chat::Turn;
 pub use error::Error;
-pub use generation::{Event, Finish, Generation, LanguageModel, Prompt, Usage};
-pub use sampler::Sampling;
+pub use generation::{Generation, LanguageModel};
 pub use weights::{CHUNK, Weights};

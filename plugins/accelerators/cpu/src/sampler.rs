@@ -1,33 +1,17 @@
 //! Which token comes next.
 
+use evenhand_sdk::tensors::Sampling;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::error::Error;
 
-/// What the authors of SmolLM2-135M-Instruct recommend on its model card.
+/// Where the request has none: what the authors of SmolLM2-135M-Instruct recommend on its model card.
 const DEFAULT_TEMPERATURE: f32 = 0.2;
 /// From the same place.
 const DEFAULT_TOP_P: f32 = 0.9;
 /// Candidates that are sorted at first; nearly always enough, and much cheaper than to sort 49,152.
 const FIRST_CANDIDATES: usize = 64;
-
-/// How tokens are chosen, and when to end.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sampling {
-    /// Most tokens of the answer; absent: what fits into the context.
-    pub max_tokens: Option<u32>,
-    /// 0 always takes the likeliest token. Absent: 0.2.
-    pub temperature: Option<f32>,
-    /// Only the likeliest tokens, of this probability together. Absent: 0.9.
-    pub top_p: Option<f32>,
-    /// Only that many of the likeliest tokens. Absent: all.
-    pub top_k: Option<u32>,
-    /// The same seed and request give the same answer. Absent: by chance.
-    pub seed: Option<u64>,
-    /// Texts that end the answer; they are not part of it.
-    pub stop: Vec<String>,
-}
 
 /// Chooses tokens.
 pub(crate) struct Sampler {

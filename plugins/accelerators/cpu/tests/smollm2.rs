@@ -5,7 +5,8 @@ mod models;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use plugin_cpu::{Error, Event, Finish, LanguageModel, Prompt, Sampling, Turn, Usage};
+use evenhand_sdk::tensors::{GenerationEvent, GenerationFinish, Prompt, Sampling, Turn, Work};
+use plugin_cpu::{Error, LanguageModel};
 
 static MODEL: LazyLock<LanguageModel> = LazyLock::new(|| {
     LanguageModel::load(&models::weights("smollm2-135m-instruct.q4_1.gguf"), 1024)
@@ -34,7 +35,7 @@ fn turn(role: &str, text: &str) -> Turn {
     }
 }
 
-fn answer(prompt: &Prompt, sampling: &Sampling) -> (String, Finish, Usage) {
+fn answer(prompt: &Prompt, sampling: &Sampling) -> (String, GenerationFinish, Work) {
     let mut generation = MODEL
         .generate(prompt, sampling)
         .expect("the request is valid");
@@ -44,31 +45,31 @@ fn answer(prompt: &Prompt, sampling: &Sampling) -> (String, Finish, Usage) {
         for event in events {
             assert!(end.is_none(), "an event after the end");
             match event {
-                Event::Text(piece) => text.push_str(&piece),
-                Event::Done(finish, usage) => end = Some((finish, usage)),
+                GenerationEvent::Text(piece) => text.push_str(&piece),
+                GenerationEvent::Done(done) => end = Some(done),
             }
         }
     }
-    let (finish, usage) = end.expect("it ends");
-    (text, finish, usage)
+    let (finish, work) = end.expect("it ends");
+    (text, finish, work)
 }
 
-fn pieces(events: Vec<Event>) -> String {
+fn pieces(events: Vec<GenerationEvent>) -> String {
     let text = |event| match event {
-        Event::Text(text) => Some(text),
-        Event::Done(..) => None,
+        GenerationEvent::Text(text) => Some(text),
+        GenerationEvent::Done(..) => None,
     };
     events.into_iter().filter_map(text).collect()
 }
 
 #[test]
 fn knows_the_capital_of_france() {
-    let (text, finish, usage) = answer(&ask("What is the capital of France?"), &greedy(40));
+    let (text, finish, work) = answer(&ask("What is the capital of France?"), &greedy(40));
     assert_eq!(text, "The capital of France is Paris.");
-    assert_eq!(finish, Finish::Stop);
+    assert_eq!(finish, GenerationFinish::Stop);
     // The template adds a system turn.
-    assert_eq!((usage.prompt_tokens, usage.output_tokens), (37, 7));
-    assert!(usage.time > Duration::ZERO);
+    assert_eq!((work.input_tokens, work.output_tokens), (37, 7));
+    assert!(work.device_ns > Some(0));
 }
 
 #[test]
@@ -104,8 +105,8 @@ fn a_seed_repeats_whatever_the_slices_and_the_neighbours() {
         seed: Some(seed),
         ..greedy(12)
     };
-    let (first, finish, usage) = answer(&prompt, &warm(7));
-    assert_eq!((finish, usage.output_tokens), (Finish::Length, 12));
+    let (first, finish, work) = answer(&prompt, &warm(7));
+    assert_eq!((finish, work.output_tokens), (GenerationFinish::Length, 12));
     assert_ne!(answer(&prompt, &warm(8)).0, first);
     // Interleaved with another one, in the smallest slices.
     let mut pair = [&warm(7), &warm(9)].map(|s| MODEL.generate(&prompt, s).expect("it begins"));
@@ -148,7 +149,7 @@ fn a_stop_text_ends_the_answer_and_is_not_in_it() {
     };
     let (text, finish, _) = answer(&ask("What is the capital of France?"), &stop);
     assert_eq!(text, "The capital of ");
-    assert_eq!(finish, Finish::StopSequence("France is".into()));
+    assert_eq!(finish, GenerationFinish::StopSequence("France is".into()));
 }
 
 #[test]
@@ -159,9 +160,12 @@ fn the_context_bounds_prompt_and_answer_together() {
         max_tokens: None,
         ..greedy(0)
     };
-    let (_, finish, usage) = answer(&prompt, &endless);
-    assert!(matches!(finish, Finish::ContextFull), "{finish:?}");
-    assert_eq!((usage.prompt_tokens, usage.output_tokens), (tokens, 3));
+    let (_, finish, work) = answer(&prompt, &endless);
+    assert!(
+        matches!(finish, GenerationFinish::ContextFull),
+        "{finish:?}"
+    );
+    assert_eq!((work.input_tokens, work.output_tokens), (tokens as u64, 3));
 
     let full = Prompt::Tokens(vec![28; MODEL.context()]);
     let long = ask(&"word ".repeat(100_000));
