@@ -29,6 +29,13 @@ def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> d
     return {"openai": openai_vendor, "anthropic": anthropic_vendor}
 
 
+@pytest.fixture(scope="module")
+def own_vendors() -> Iterator[dict]:
+    """Vendors of one file alone, whose tests open and close their gates."""
+    with OpenAIVendor("sk-o-secret") as openai, AnthropicVendor("sk-a-secret") as anthropic:
+        yield {"openai": openai, "anthropic": anthropic}
+
+
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
     """An Evenhand before both vendors, without keys. Tests don't change its configuration."""

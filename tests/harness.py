@@ -1,5 +1,6 @@
 """Starts the built binary with a configuration of the test's and talks to it as clients and operators do."""
 
+import hashlib
 import json
 import os
 import re
@@ -28,6 +29,10 @@ CHANGE = 30.0
 
 T = TypeVar("T")
 
+# What each dialect's clients call, and the header field that tells the dialects apart where paths coincide.
+PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+VERSION = {"anthropic-version": "2026-10-21"}
+
 
 def need(path: Path, build: str) -> Path:
     """A file that must have been built."""
@@ -52,6 +57,18 @@ def wait_for(what: str, probe: Callable[[], T], deadline: float = CHANGE) -> T:
             pytest.fail(f"waited {deadline} s for {what}; last: {got!r}")
         # A pause between two looks, so that the looking doesn't slow down what is looked at.
         threading.Event().wait(0.02)
+
+
+def digest(data: bytes) -> str:
+    """What the control plane calls a component."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def replace(file: Path, data: bytes) -> None:
+    """A new file under the old name, as editors and deployments do."""
+    part = file.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(file)
 
 
 def toml(value: Any) -> str:
@@ -162,10 +179,8 @@ class Evenhand:
         self.write(text)
 
     def write(self, text: str) -> None:
-        """Replaces the configuration, as editors do: a new file under the old name."""
-        part = self.file.with_suffix(".part")
-        part.write_text(text)
-        part.replace(self.file)
+        """Replaces the configuration."""
+        replace(self.file, text.encode())
 
     def __enter__(self) -> "Evenhand":
         need(BINARY, "cargo build --release -p evenhand")
@@ -240,3 +255,92 @@ def check(folder: Path, text: str, env: dict[str, str] | None = None) -> subproc
         text=True,
         timeout=START,
     )
+
+
+def good(dialect: str, model: str) -> dict:
+    """A request that nobody has a reason to refuse."""
+    body = {"model": model, "messages": [{"role": "user", "content": "one two three"}]}
+    return body if dialect == "openai" else body | {"max_tokens": 100}
+
+
+def in_shape(dialect: str, answer: httpx.Response) -> str:
+    """The message of an error, whose shape must be the dialect's."""
+    body = answer.json()
+    if dialect == "openai":
+        assert set(body) == {"error"} and isinstance(body["error"]["type"], str)
+        assert {"message", "type", "param", "code"} <= set(body["error"])
+    else:
+        assert body["type"] == "error" and set(body) >= {"type", "error"} and isinstance(body["error"]["type"], str)
+    return body["error"]["message"]
+
+
+def named(answer: httpx.Response) -> str:
+    """The plugin at fault, as a header names it; the dialects' error bodies have no place for it."""
+    return answer.headers["evenhand-plugin"]
+
+
+def sse(text: str) -> list[tuple[str | None, str]]:
+    """The events of a stream: name and data."""
+    events = []
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        fields = [line.split(":", 1) for line in block.split("\n") if line and not line.startswith(":")]
+        data = "\n".join(value.removeprefix(" ") for name, value in fields if name == "data")
+        if fields:
+            events.append((next((value.strip() for name, value in fields if name == "event"), None), data))
+    return events
+
+
+def broken_off(dialect: str, text: str) -> str:
+    """The message of the error that ends a stream, which must not end cleanly too."""
+    name, data = sse(text)[-1]
+    last = json.loads(data)
+    assert last["error"]["message"] and last["error"]["type"]
+    assert "[DONE]" not in text and "message_stop" not in text and "message_delta" not in text
+    if dialect == "anthropic":
+        assert (name, last["type"]) == ("error", "error")
+    return last["error"]["message"]
+
+
+def held_stream(running: Evenhand, dialect: str, model: str, vendor: Vendor) -> tuple[threading.Thread, dict]:
+    """A stream that has begun and waits at the vendor's gate; what came of it is in the second part."""
+    outcome: dict = {}
+    begun = threading.Event()
+    client = running.client(dialect)
+
+    def read() -> None:
+        try:
+            given = {"model": model, "messages": [client.user("one two three four")], "stream": True}
+            if dialect == "openai":
+                text = ""
+                for chunk in client.sdk.chat.completions.create(**given):
+                    text += chunk.choices[0].delta.content or ""
+                    outcome["finish"] = chunk.choices[0].finish_reason
+                    if text:
+                        begun.set()
+            else:
+                text = ""
+                for event in client.sdk.messages.create(**given, max_tokens=99):
+                    if event.type == "content_block_delta":
+                        text += event.delta.text
+                        begun.set()
+                    outcome["finish"] = event.type
+            outcome["text"] = text
+        except Exception as error:  # the test looks at it
+            outcome["error"] = error
+            begun.set()
+
+    vendor.close_gate()
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    assert begun.wait(30), "the stream did not begin"
+    return thread, outcome
+
+
+def finish(thread: threading.Thread, outcome: dict, vendor: Vendor, dialect: str) -> None:
+    """Opens the gate; the stream must end as if nothing had been."""
+    vendor.open_gate()
+    thread.join(30)
+    assert outcome == {
+        "text": "user: one two three four",
+        "finish": {"openai": "stop", "anthropic": "message_stop"}[dialect],
+    }

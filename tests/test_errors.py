@@ -1,6 +1,5 @@
 """Errors: in the shape and as the exception type of each dialect, saying what is wrong and what to do."""
 
-import json
 import socket
 from collections.abc import Iterator
 
@@ -8,34 +7,23 @@ import httpx
 import pytest
 
 from clients import CLIENTS
-from harness import Evenhand, Plugin, config, provider, secret, secrets
+from harness import (
+    PATHS,
+    VERSION,
+    Evenhand,
+    Plugin,
+    broken_off,
+    config,
+    good,
+    in_shape,
+    named,
+    provider,
+    secret,
+    secrets,
+)
 
 DIALECTS = list(CLIENTS)
 PROVIDERS = ["openai", "anthropic"]
-PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
-VERSION = {"anthropic-version": "2026-10-21"}
-
-
-def good(dialect: str, model: str) -> dict:
-    body = {"model": model, "messages": [{"role": "user", "content": "one two three"}]}
-    return body if dialect == "openai" else body | {"max_tokens": 100}
-
-
-def in_shape(dialect: str, answer: httpx.Response) -> str:
-    """The message of an error, whose shape must be the dialect's."""
-    body = answer.json()
-    if dialect == "openai":
-        assert set(body) == {"error"} and isinstance(body["error"]["type"], str)
-        assert {"message", "type", "param", "code"} <= set(body["error"])
-    else:
-        assert body["type"] == "error" and set(body) >= {"type", "error"} and isinstance(body["error"]["type"], str)
-    return body["error"]["message"]
-
-
-def named(answer: httpx.Response) -> str:
-    """The plugin at fault, as a header names it; the dialects' error bodies have no place for it."""
-    return answer.headers["evenhand-plugin"]
-
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(
@@ -71,6 +59,7 @@ def test_malformed_bodies(dialect, body, evenhand):
 
 WRONG = {
     "model is a number": {"model": 5},
+    "model is long": {"model": "m" * 600},
     "no model": {"model": ...},
     "messages is text": {"messages": "Hi"},
     "no messages": {"messages": ...},
@@ -254,13 +243,7 @@ class TestBrokenAnswer:
         with httpx.stream("POST", f"{evenhand.url}{PATHS[dialect]}", json=body, headers=VERSION, timeout=30) as answer:
             assert answer.status_code == 200
             text = b"".join(answer.iter_bytes()).decode()
-        events = [line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:")]
-        assert events, text
-        last = json.loads(events[-1])
-        assert last["error"]["message"] and last["error"]["type"]
-        assert "[DONE]" not in text and "message_stop" not in text and "message_delta" not in text
-        if dialect == "anthropic":
-            assert last["type"] == "error" and "event: error" in text
+        broken_off(dialect, text)
         # What came before the break is not lost.
         assert "user:" in text
 

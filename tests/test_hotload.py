@@ -1,38 +1,17 @@
 """Plugins come, change and go while requests run; what is broken changes nothing and says why."""
 
-import hashlib
+import os
 import signal
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import wasm as files
 from clients import CLIENTS
-from harness import Evenhand, check, config, provider, secrets, wasm
-from vendors import AnthropicVendor, OpenAIVendor
+from harness import Evenhand, check, config, digest, finish, held_stream, provider, replace, secrets, wait_for, wasm
+from vendors import OpenAIVendor
 
 # What a refused file is told to be instead.
 EXPECTED = "evenhand:plugin@0.1.0"
-
-
-@pytest.fixture
-def own_vendors() -> Iterator[dict]:
-    """Vendors of this test alone, since it opens and closes their gates."""
-    with OpenAIVendor("sk-o-secret") as openai, AnthropicVendor("sk-a-secret") as anthropic:
-        yield {"openai": openai, "anthropic": anthropic}
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def replace(file: Path, data: bytes) -> None:
-    """A new file under the old name."""
-    part = file.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(file)
 
 
 def says(running: Evenhand, dialect: str, model: str) -> str:
@@ -47,50 +26,6 @@ def refused(running: Evenhand, dialect: str, model: str) -> bool:
     except client.errors.NotFoundError:
         return True
     return False
-
-
-def held_stream(running: Evenhand, dialect: str, model: str, vendor) -> tuple[threading.Thread, dict]:
-    """A stream that has begun and waits at the vendor's gate; what came of it is in the second part."""
-    outcome: dict = {}
-    begun = threading.Event()
-    client = running.client(dialect)
-
-    def read() -> None:
-        try:
-            given = {"model": model, "messages": [client.user("one two three four")], "stream": True}
-            if dialect == "openai":
-                text = ""
-                for chunk in client.sdk.chat.completions.create(**given):
-                    text += chunk.choices[0].delta.content or ""
-                    outcome["finish"] = chunk.choices[0].finish_reason
-                    if text:
-                        begun.set()
-            else:
-                text = ""
-                for event in client.sdk.messages.create(**given, max_tokens=99):
-                    if event.type == "content_block_delta":
-                        text += event.delta.text
-                        begun.set()
-                    outcome["finish"] = event.type
-            outcome["text"] = text
-        except Exception as error:  # the test looks at it
-            outcome["error"] = error
-            begun.set()
-
-    vendor.close_gate()
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    assert begun.wait(30), "the stream did not begin"
-    return thread, outcome
-
-
-def finish(thread: threading.Thread, outcome: dict, vendor, dialect: str) -> None:
-    vendor.open_gate()
-    thread.join(30)
-    assert outcome == {
-        "text": "user: one two three four",
-        "finish": {"openai": "stop", "anthropic": "message_stop"}[dialect],
-    }
 
 
 def test_plugins_are_added_and_removed(own_vendors, tmp_path):
@@ -272,20 +207,64 @@ def test_check_prints_what_each_plugin_could_do(own_vendors, tmp_path):
         assert vendor.key not in result.stdout + result.stderr
 
 
-def test_a_hangup_reloads_what_the_watch_can_not_see(own_vendors, tmp_path):
-    """The configuration is a link out of the watched folder."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+def test_a_hangup_reloads_what_looking_can_not_see(own_vendors, tmp_path):
+    """A change that leaves inode, size and time as they were."""
+    text = config(provider("openai", own_vendors["openai"]))
+    with Evenhand(tmp_path, text, secrets(own_vendors)) as running:
+        assert set(running.plugins()) == {"openai"}
+        before = running.file.stat()
+        running.file.write_text(text.replace('name = "openai"', 'name = "opener"'))
+        os.utime(running.file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        running.process.send_signal(signal.SIGHUP)
+        running.wait_for("the new name", lambda s: [p["name"] for p in s["plugins"]] == ["opener"])
+        assert says(running, "anthropic", "opener/mock-echo") == "user: Hi"
+
+
+def test_a_link_that_is_turned_elsewhere_is_followed(own_vendors, tmp_path):
+    """As Kubernetes mounts a ConfigMap: the file is a link into a folder that is a link."""
     both = [provider(dialect, vendor) for dialect, vendor in own_vendors.items()]
-    running = Evenhand(tmp_path, config(*both), secrets(own_vendors))
-    real = running.file.rename(elsewhere / "real.toml")
-    running.file.symlink_to(real)
+    for version, plugins in (("one", both), ("two", both[:1])):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "evenhand.toml").write_text(config(*plugins))
+    running = Evenhand(tmp_path, "", secrets(own_vendors))
+    (tmp_path / "data").symlink_to("one")
+    running.file.unlink()
+    running.file.symlink_to("data/evenhand.toml")
     with running:
         assert set(running.plugins()) == {"openai", "anthropic"}
-        replace(real, config(both[0]).encode())
-        running.process.send_signal(signal.SIGHUP)
+        (tmp_path / "data.part").symlink_to("two")
+        (tmp_path / "data.part").rename(tmp_path / "data")
         running.wait_for("anthropic to go", lambda s: [p["name"] for p in s["plugins"]] == ["openai"])
-        assert says(running, "anthropic", "openai/mock-echo") == "user: Hi"
+
+
+def test_a_secret_s_file_is_read_again_when_it_changes(own_vendors, tmp_path):
+    """A vendor's, and a client's."""
+    ours, theirs = tmp_path / "vendor-key", tmp_path / "client-key"
+    ours.write_text("sk-not-yet\n")
+    theirs.write_text("sk-client-1\n")
+    entry = provider("openai", own_vendors["openai"])
+    del entry.grant["secrets"]["api_key"]["env"]
+    entry.grant["secrets"]["api_key"]["file"] = ours
+    key = {"name": "team", "secret": {"file": theirs}, "models": ["*"]}
+    with Evenhand(tmp_path, config(entry, keys=[key])) as running:
+
+        def said(key: str) -> str:
+            client = running.client("openai", key)
+            try:
+                return client.ask("openai/mock-echo", [client.user("Hi")]).text
+            except client.errors.AuthenticationError as error:
+                return error.message
+
+        assert "Incorrect API key" in said("sk-client-1"), "the vendor's words"
+        replace(ours, own_vendors["openai"].key.encode())
+        wait_for("the vendor to take the new credential", lambda: said("sk-client-1") == "user: Hi")
+        replace(theirs, b"sk-client-2")
+        wait_for("the new key to open", lambda: said("sk-client-2") == "user: Hi")
+        assert "not known" in said("sk-client-1")
+        # An empty one changes nothing and says why.
+        replace(theirs, b"\n")
+        running.wait_for("the reason", lambda s: str(theirs) in (s.get("config_error") or ""))
+        assert said("sk-client-2") == "user: Hi"
 
 
 def test_a_key_is_added_while_it_runs(own_vendors, tmp_path):

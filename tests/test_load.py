@@ -10,24 +10,12 @@ import aiohttp
 import pytest
 
 import wasm as files
-from harness import Evenhand, config, provider, secrets, wasm
-from test_hotload import digest, replace
+from harness import PATHS, VERSION, Evenhand, config, digest, provider, replace, secrets, sse, wasm
 
 STREAMS = 200
 SWAPS = 10
 # A bound for the whole run: a swap compiles a component while 200 streams use the same two cores.
 BOUND = 100.0
-
-
-def sse(text: str) -> list[tuple[str | None, str]]:
-    """The events of a stream: name and data."""
-    events = []
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        fields = [line.split(":", 1) for line in block.split("\n") if line and not line.startswith(":")]
-        data = "\n".join(value.removeprefix(" ") for name, value in fields if name == "data")
-        if fields:
-            events.append((next((value.strip() for name, value in fields if name == "event"), None), data))
-    return events
 
 
 def openai_said(text: str) -> str:
@@ -59,7 +47,7 @@ def anthropic_said(text: str) -> str:
 
 def request(dialect: str, provider: str, said: str) -> tuple[str, dict]:
     body = {"model": f"{provider}/mock-echo", "stream": True, "messages": [{"role": "user", "content": said}]}
-    return ("/v1/chat/completions", body) if dialect == "openai" else ("/v1/messages", body | {"max_tokens": 1000})
+    return PATHS[dialect], body if dialect == "openai" else body | {"max_tokens": 1000}
 
 
 SAID = {"openai": openai_said, "anthropic": anthropic_said}
@@ -86,7 +74,7 @@ async def run(running: Evenhand, file: Path, built: bytes) -> tuple[Counter, int
                 path, body = request(dialect, "openai", said)
                 active += 1
                 peak = max(peak, active)
-                async with session.post(path, json=body, headers={"anthropic-version": "2026-10-21"}) as answer:
+                async with session.post(path, json=body, headers=VERSION) as answer:
                     text = await answer.text()
                     assert answer.status == 200, text
                 active -= 1

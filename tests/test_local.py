@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import shlex
 import struct
 import time
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clients import CLIENTS
-from harness import CHAT_MODEL, EMBED_MODEL, Evenhand, config, local
+from harness import CHAT_MODEL, EMBED_MODEL, START, Evenhand, config, local, wait_for
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/minilm.json").read_text())
 CHAT, EMBED = f"local/{CHAT_MODEL}", f"local/{EMBED_MODEL}"
@@ -43,6 +45,18 @@ def greedy(client) -> dict:
 
 def test_both_models_are_listed(client):
     assert {model.id for model in client.sdk.models.list()} == {CHAT, EMBED}
+
+
+def test_it_says_how_to_try_it(running):
+    """What a person sees who starts it; the command that it prints works as it stands."""
+    command = wait_for("a command on stdout", lambda: [line for line in running.lines if "curl " in line], START)[0]
+    assert {f"model {CHAT}", f"model {EMBED}"} <= set(running.lines)
+    assert any("only programs on this machine" in line for line in running.lines)
+    curl, url, header, kind, data, body = shlex.split(command)
+    assert (curl, url, header, data) == ("curl", f"{running.url}/v1/chat/completions", "-H", "-d")
+    answer = httpx.post(url, content=body, headers=dict([kind.split(": ")]), timeout=300)
+    assert answer.status_code == 200, answer.text
+    assert "Paris" in answer.json()["choices"][0]["message"]["content"]
 
 
 def test_a_sensible_answer(client):

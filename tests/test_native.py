@@ -2,6 +2,7 @@
 the host must change and what it must keep to itself."""
 
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -9,13 +10,13 @@ from openai.types.chat import ChatCompletion
 
 from cases import WEATHER
 from clients import CLIENTS, PNG
-from harness import wait_for
+from harness import PATHS, VERSION, Evenhand, broken_off, config, provider, secrets, wait_for
+from vendors import OpenAIVendor, Recorded
 
 HEADERS = {
     "openai": {"authorization": "Bearer sk-client", "content-type": "application/json"},
-    "anthropic": {"x-api-key": "sk-client", "anthropic-version": "2026-10-21", "content-type": "application/json"},
+    "anthropic": VERSION | {"x-api-key": "sk-client", "content-type": "application/json"},
 }
-PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 
 
 def post(evenhand, dialect: str, body: bytes, headers: dict | None = None, query: str = "") -> httpx.Response:
@@ -214,6 +215,53 @@ def test_response_headers_of_the_vendor_are_kept(evenhand, vendors):
         assert all(name in answer.headers for name in kept)
 
 
+class LooseVendor(OpenAIVendor):
+    """A server that speaks the API, but says no last word and much of its own affairs."""
+
+    def answer_headers(self, recorded: Recorded) -> dict[str, str]:
+        affairs = {"location": f"{self.url}/v1/chat/completions?key={self.key}", "set-cookie": "session=1"}
+        return super().answer_headers(recorded) | affairs
+
+    async def stream(self, request, model, frames, error):
+        assert frames[-1].data == b"data: [DONE]\n\n"
+        return await super().stream(request, model, frames[:-1], error)
+
+
+@pytest.fixture(scope="module")
+def loose(tmp_path_factory) -> Iterator[Evenhand]:
+    with LooseVendor("sk-loose-secret") as vendor:
+        vendors = {"openai": vendor}
+        text = config(provider("openai", vendor, name="loose"))
+        with Evenhand(tmp_path_factory.mktemp("loose"), text, secrets(vendors)) as running:
+            yield running
+
+
+def test_a_vendor_s_own_affairs_are_kept_from_clients(loose):
+    body = {"model": "loose/mock-echo", "messages": [{"role": "user", "content": "Hi"}]}
+    for fault in ({}, {"model": "loose/mock-429"}):
+        answer = post(loose, "openai", json.dumps(body | fault).encode())
+        assert answer.headers["openai-version"]
+        assert "sk-loose" not in repr(answer.headers) and "location" not in answer.headers
+        assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_stream_without_a_last_word_is_whole_when_all_its_answers_are(n, loose):
+    given = {"model": "loose/mock-parallel-tools", "n": n, "stream": True}
+    tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("a", "b")]
+    said = loose.client("openai").sdk.chat.completions.create(
+        messages=[{"role": "user", "content": "Hi"}], tools=tools, **given
+    )
+    # The SDK raises where an error stands in the stream.
+    assert sorted(reason for _, _, reason in choices(said).values()) == ["tool_calls"] * n
+
+
+@pytest.mark.parametrize("model", ["mock-cut", "mock-truncated"])
+def test_and_is_not_whole_when_they_are_not(model, loose):
+    body = {"model": f"loose/{model}", "stream": True, "messages": [{"role": "user", "content": "one two"}]}
+    broken_off("openai", post(loose, "openai", json.dumps(body).encode()).text)
+
+
 CLIENT_SECRETS = {
     "authorization": "Bearer sk-client-secret-1",
     "x-api-key": "sk-client-secret-2",
@@ -223,6 +271,10 @@ CLIENT_SECRETS = {
     "x-forwarded-for": "203.0.113.9",
     "forwarded": "for=203.0.113.9",
     "x-real-ip": "203.0.113.9",
+    # Who pays.
+    "openai-organization": "org-of-client",
+    "openai-project": "proj-of-client",
+    "anthropic-workspace-id": "wrkspc-of-client",
 }
 
 
@@ -240,7 +292,7 @@ def test_what_belongs_to_the_client_never_reaches_the_vendor(dialect, provider, 
     assert answer.status_code == 200, answer.text
     got = vendors[provider].last
     everything = "\n".join([got.query, *(f"{name}: {value}" for name, value in got.headers.items())])
-    assert "sk-client" not in everything and "203.0.113.9" not in everything
+    assert not any(theirs in everything for theirs in ("sk-client", "203.0.113.9", "of-client"))
     own = {
         "openai": ("authorization", f"Bearer {vendors[provider].key}"),
         "anthropic": ("x-api-key", vendors[provider].key),

@@ -61,6 +61,35 @@ def test_sampling_settings_reach_the_vendor(provider, evenhand, vendors):
     assert vendors[provider].last.json["temperature"] == 0.25
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("provider, seeds", [("openai", True), ("anthropic", False)])
+def test_headers_tell_who_answered_and_what_was_not_honoured(provider, seeds, stream, evenhand):
+    create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
+    given = {"model": f"{provider}/mock-echo", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    plain, seeded = create(**given), create(**given, seed=7)
+    assert plain.headers["evenhand-target"] == seeded.headers["evenhand-target"] == f"{provider}/mock-echo"
+    assert "evenhand-warning" not in plain.headers
+    assert seeds == ("evenhand-warning" not in seeded.headers)
+    assert seeds or "seed" in seeded.headers["evenhand-warning"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_thoughts_of_one_vendor_do_not_break_a_conversation_with_another(stream, evenhand, vendors):
+    """Evenhand itself sealed them, and the vendor refuses what it has not signed; though it is asked in its own dialect."""
+    client = evenhand.client("anthropic")
+    turns = [client.user("Rome today")]
+    first = client.ask("openai/mock-reasoning", turns, stream=stream)
+    thought = first.turn["content"][0]
+    assert (thought["type"], thought["thinking"]) == ("thinking", "They said: Rome today")
+    turns += [first.turn, client.user("And now?")]
+    second = client.ask("anthropic/mock-echo", turns, stream=stream)
+    assert second.text == f"user: Rome today\nassistant: {first.text}\nuser: And now?"
+    kinds = [block["type"] for message in vendors["anthropic"].last.json["messages"] for block in message["content"]]
+    assert kinds == ["text"] * 3
+    raw = client.sdk.messages.with_raw_response.create(model="anthropic/mock-echo", messages=turns, max_tokens=99)
+    assert "reasoning" in raw.headers["evenhand-warning"]
+
+
 @pytest.mark.parametrize("client_format", ["float", "base64"])
 def test_embeddings(client_format, evenhand, vendors):
     sdk = evenhand.client("openai").sdk

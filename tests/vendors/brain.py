@@ -8,6 +8,8 @@ A model's name chooses its behaviour; any other name starting with `mock-` is un
     mock-cached-usage    as mock-echo; system words count as read from the cache, earlier turns as written to it
     mock-thinking        thinks first, where the vendor can and was asked to; with tools, then calls the first
     mock-redacted        as mock-thinking, but its thoughts come encrypted
+    mock-reasoning       as mock-thinking; where OpenAI's API would hide its thoughts, shows them as many servers do that
+                         speak it, in `reasoning_content`
     mock-dribble         as mock-echo; its stream comes in pieces of three bytes, with comments in between
     mock-gate            as mock-echo; its stream waits for `Vendor.open_gate` after the first piece of text
     mock-slow            as mock-echo; nothing is answered before `Vendor.open_gate`
@@ -36,6 +38,7 @@ MODELS = [
     "mock-cached-usage",
     "mock-thinking",
     "mock-redacted",
+    "mock-reasoning",
     "mock-dribble",
     "mock-gate",
     "mock-slow",
@@ -47,7 +50,7 @@ MODELS = [
     "mock-overloaded",
     "mock-embed",
 ] + [f"mock-spare-{n}" for n in range(12)]
-THINKERS = ("mock-thinking", "mock-redacted")
+THINKERS = ("mock-thinking", "mock-redacted", "mock-reasoning")
 DIMENSIONS = 64
 
 

@@ -8,7 +8,7 @@ import time
 from aiohttp import web
 
 from . import brain, openai_rules
-from .brain import Ask, Call, Reply, Text
+from .brain import Ask, Call, Reply, Text, Thinking
 from .server import RECORDED, Frame, Recorded, Refusal, Vendor
 
 FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tool_calls": "tool_calls"}
@@ -220,6 +220,11 @@ def _calls(request_id: str, choice: int, reply: Reply) -> list[tuple[str, Call]]
     return [(f"call_{request_id}_{choice}_{at}", call) for at, call in enumerate(calls)]
 
 
+def _thoughts(model: str, reply: Reply) -> list[str]:
+    """What the model shows of them: nothing, unless it is one of a server that does."""
+    return [part.text for part in reply.parts if isinstance(part, Thinking) and model == "mock-reasoning"]
+
+
 def top(body: dict) -> int | None:
     """How many likeliest tokens the client wants beside each; None: no log probabilities at all."""
     return body.get("top_logprobs") or 0 if body.get("logprobs") else None
@@ -250,6 +255,8 @@ def whole(model: str, request_id: str, replies: list[Reply], wanted: int | None)
         ]
         if calls:
             message["tool_calls"] = calls
+        if thoughts := _thoughts(model, reply):
+            message["reasoning_content"] = "".join(thoughts)
         choice = {"index": index, "message": message, "finish_reason": FINISH[reply.finish]}
         choices.append(choice | {"logprobs": logprobs(brain.tokens(text), wanted)})
     return _head(model, request_id, "chat.completion") | {"choices": choices, "usage": usage(replies)}
@@ -268,6 +275,9 @@ def chunks(model: str, request_id: str, replies: list[Reply], wants_usage: bool,
 
     for index, reply in enumerate(replies):
         yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
+        for thought in _thoughts(model, reply):
+            for token in brain.tokens(thought):
+                yield chunk(index, {"reasoning_content": token}, grows=True)
         for part in reply.parts:
             if isinstance(part, Text):
                 for token in brain.tokens(part.text):
