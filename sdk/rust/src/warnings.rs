@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::types::{Event, Extension, Warning};
@@ -6,17 +8,19 @@ use crate::types::{Event, Extension, Warning};
 ///
 /// Each message about a field is kept, and kept once: a conversation may offend at every turn.
 #[derive(Debug, Clone, Default)]
-pub struct Warnings(Vec<Warning>);
+pub struct Warnings {
+    all: Vec<Warning>,
+    /// Field and message of each, since there may be too many to search them every time.
+    said: HashSet<(String, String)>,
+}
 
 impl Warnings {
     /// Adds one, unless it was said before. `field` is of the neutral form, such as `sampling.seed`; `message` says what
     /// is done instead.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        let message = message.into();
-        let said = |known: &Warning| known.field == field && known.message == message;
-        if !self.0.iter().any(said) {
-            let field = field.into();
-            self.0.push(Warning { field, message });
+        let (field, message) = (field.to_owned(), message.into());
+        if self.said.insert((field.clone(), message.clone())) {
+            self.all.push(Warning { field, message });
         }
     }
 
@@ -32,17 +36,17 @@ impl Warnings {
 
     /// The fields that they are about, in order.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|warning| warning.field.as_str())
+        self.all.iter().map(|warning| warning.field.as_str())
     }
 
     /// As events of an answer. They come after [`Event::Started`].
     pub fn into_events(self) -> Vec<Event> {
-        self.0.into_iter().map(Event::Warning).collect()
+        self.all.into_iter().map(Event::Warning).collect()
     }
 
     /// As they stand beside embeddings.
     pub fn into_vec(self) -> Vec<Warning> {
-        self.0
+        self.all
     }
 }
 
