@@ -153,7 +153,7 @@ def test_a_missing_file_is_told(own_vendors, tmp_path):
 INVALID = {
     "no toml": ("[server\n", "line 1"),
     "unknown key": ("[server]\nmax_boddy = 3\n", "max_boddy"),
-    "wrong type": ("[server]\nlisten = 5\n", "listen"),
+    "wrong type": ("[server]\nlisten = 5\n", "line 2"),
     "two plugins of a name": (
         '[[plugin]]\nname = "a"\nsource = "a"\n[[plugin]]\nname = "a"\nsource = "a"\n',
         "two plugins",
