@@ -12,7 +12,7 @@ use sandbox::Sandbox;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
-/// Neutral ground for AI vendors: serves sandboxed plugins of rival vendors to OpenAI and Anthropic clients.
+/// Neutral ground for AI vendors: serves the sandboxed plugins of rivals, to clients of either's SDK.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {

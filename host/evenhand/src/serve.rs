@@ -150,6 +150,7 @@ async fn greet(catalog: &Arc<Catalog>, address: SocketAddr) {
     let body = serde_json::json!({
         "model": model.id,
         "messages": [{ "role": "user", "content": "What is the capital of France?" }],
+        "temperature": 0,
     });
     let key = if guarded {
         " -H \"authorization: Bearer $KEY\""

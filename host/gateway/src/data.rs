@@ -1,27 +1,21 @@
 //! The data plane: what clients' SDKs call.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use bytes::Bytes;
 use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::timeout;
 use types::{Error, ErrorCode};
 
 use crate::answer::{self, failed};
 use crate::guard;
-
-/// A body that isn't here in this time is given up: enough for the largest over a slow line.
-const BODY: Duration = Duration::from_secs(120);
+use crate::incoming::Incoming;
 
 #[derive(Clone)]
 struct Plane {
@@ -51,51 +45,44 @@ pub fn data_plane(catalog: Arc<Catalog>) -> Router {
 impl Plane {
     async fn call(&self, wire: Wire, request: Request) -> Response {
         let dialect = wire.dialect();
-        match self.run(wire, request).await {
+        let (head, body) = request.into_parts();
+        let mut body = Incoming::new(body);
+        match self.run(wire, &head, &mut body).await {
             Ok(reply) => answer::reply(dialect, reply),
-            Err(error) => failed(dialect, &error),
+            Err(error) => {
+                let mut response = failed(dialect, &error);
+                if !body.discard().await {
+                    // What is still to come would be taken for the next request.
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                response
+            }
         }
     }
 
-    async fn run(&self, wire: Wire, request: Request) -> Result<calls::Reply, Error> {
-        let (head, body) = request.into_parts();
+    async fn run(
+        &self,
+        wire: Wire,
+        head: &Parts,
+        body: &mut Incoming,
+    ) -> Result<calls::Reply, Error> {
         let (caller, max_body) = {
             let now = self.catalog.now();
             let caller = guard::caller(&now, &head.headers)?;
             (caller, now.config.server.max_body.as_u64())
         };
-        let body = read(body, max_body).await?;
         let request = calls::Request {
             wire,
             headers: guard::vendor_headers(&head.headers),
             query: head.uri.query().and_then(guard::vendor_query),
-            body,
+            body: body.read(max_body).await?,
         };
         self.calls.run(&caller, request).await
     }
 
     fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
         guard::caller(&self.catalog.now(), headers)
-    }
-}
-
-/// All of a body, if it is not larger than the configuration allows.
-async fn read(body: Body, limit: u64) -> Result<Bytes, Error> {
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    let Ok(read) = timeout(BODY, limited.collect()).await else {
-        return Err(Error::bad_request(format!(
-            "the body was not complete within {BODY:?}"
-        )));
-    };
-    match read {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::new(
-            ErrorCode::TooLarge,
-            format!(
-                "the body has more than {limit} bytes, which is this host's limit (server.max_body)"
-            ),
-        )),
-        Err(error) => Err(Error::bad_request(format!("the body broke off: {error}"))),
     }
 }
 

@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod data;
 mod guard;
+mod incoming;
 
 pub use admin::control_plane;
 pub use data::data_plane;

@@ -1,7 +1,10 @@
 //! How much an answer may be: the host and the client hold it.
 
 use bytesize::ByteSize;
-use types::neutral::{Content, Delta, Event, MediaSource, Part, ResultContent};
+use types::neutral::{
+    Citation, Content, Delta, Event, FinishReason, Media, MediaSource, Part, PartKind,
+    ResultContent, Source, TokenLogprob,
+};
 use types::{Error, ErrorCode};
 
 /// Most parts of one answer, and most answers to a request.
@@ -57,47 +60,93 @@ fn place(event: &Event) -> (u32, u32) {
 }
 
 fn size(event: &Event) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     match event {
+        Event::Started(e) => text(&e.id) + text(&e.model) + text(&e.service_tier),
+        Event::PartStarted(e) => match &e.kind {
+            PartKind::ToolCall(call) => call.id.len() + call.name.len(),
+            PartKind::Audio(kind) => text(kind),
+            PartKind::Text | PartKind::Reasoning(_) | PartKind::Refusal => 0,
+        },
         Event::PartDelta(e) => match &e.delta {
             Delta::Text(text) => text.len(),
-            Delta::Citation(cited) => text(&cited.cited_text) + text(&cited.provider_data),
-            Delta::Logprobs(tokens) => tokens
-                .iter()
-                .map(|token| token.token.len() + 64 * token.top.len() + 64)
-                .sum(),
+            Delta::Citation(cited) => citation(cited),
+            Delta::Logprobs(tokens) => tokens.iter().map(token).sum(),
         },
         Event::PartEnded(e) => text(&e.provider_data),
         Event::Part(e) => part(&e.part),
         Event::Warning(e) => e.field.len() + e.message.len(),
         Event::Usage(e) => text(&e.raw),
-        Event::PartStarted(_) | Event::Started(_) | Event::Finished(_) => 0,
+        Event::Finished(e) => match &e.reason {
+            FinishReason::StopSequence(text) | FinishReason::Other(text) => text.len(),
+            _ => 0,
+        },
     }
 }
 
-fn part(part: &Part) -> usize {
-    let media = |source: &MediaSource| match source {
+fn text(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
+}
+
+fn token(token: &TokenLogprob) -> usize {
+    let others = token
+        .top
+        .iter()
+        .map(|(other, _)| other.len() + size_of::<(String, f64)>());
+    let bytes = token.bytes.as_ref().map_or(0, Vec::len);
+    size_of::<TokenLogprob>() + token.token.len() + bytes + others.sum::<usize>()
+}
+
+fn citation(cited: &Citation) -> usize {
+    let texts = [
+        &cited.url,
+        &cited.title,
+        &cited.cited_text,
+        &cited.location_unit,
+        &cited.provider_data,
+    ];
+    size_of::<Citation>() + texts.into_iter().map(text).sum::<usize>()
+}
+
+fn media(media: &Media) -> usize {
+    let source = match &media.source {
         MediaSource::Bytes(bytes) => bytes.len(),
         MediaSource::Url(text) | MediaSource::FileId(text) => text.len(),
     };
+    let texts = [
+        &media.media_type,
+        &media.name,
+        &media.context,
+        &media.detail,
+    ];
+    source + texts.into_iter().map(text).sum::<usize>()
+}
+
+fn source(source: &Source) -> usize {
+    let passages = source
+        .passages
+        .iter()
+        .map(|p| size_of::<String>() + p.len());
+    source.location.len() + text(&source.title) + passages.sum::<usize>()
+}
+
+fn part(part: &Part) -> usize {
     let content = match &part.content {
-        Content::Text(text) => text.text.len(),
-        Content::Image(m) | Content::Audio(m) | Content::File(m) => media(&m.source),
+        Content::Text(said) => said.text.len() + said.citations.iter().map(citation).sum::<usize>(),
+        Content::Image(m) | Content::Audio(m) | Content::File(m) => media(m),
         Content::Reasoning(reasoning) => reasoning.text.len(),
         Content::Refusal(text) | Content::Other(text) => text.len(),
-        Content::ToolCall(call) => call.arguments.len(),
-        Content::ToolResult(result) => result
-            .content
-            .iter()
-            .map(|content| match content {
+        Content::ToolCall(call) => call.id.len() + call.name.len() + call.arguments.len(),
+        Content::ToolResult(result) => {
+            let content = result.content.iter().map(|content| match content {
                 ResultContent::Text(text) => text.len(),
-                ResultContent::Image(m) | ResultContent::File(m) => media(&m.source),
-                ResultContent::Source(source) => source.passages.iter().map(String::len).sum(),
-            })
-            .sum(),
-        Content::Source(source) => source.passages.iter().map(String::len).sum(),
+                ResultContent::Image(m) | ResultContent::File(m) => media(m),
+                ResultContent::Source(found) => source(found),
+            });
+            result.call_id.len() + text(&result.name) + content.sum::<usize>()
+        }
+        Content::Source(found) => source(found),
     };
-    content + part.provider_data.as_ref().map_or(0, String::len)
+    content + text(&part.provider_data)
 }
 
 #[cfg(test)]

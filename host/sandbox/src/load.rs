@@ -13,6 +13,7 @@ use crate::bindings::accelerator::AcceleratorPre;
 use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
 use crate::call::{self, Bounds};
+use crate::convert::error_out;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::kept::Kept;
@@ -122,15 +123,17 @@ impl Sandbox {
                     .map_err(foreign)?;
                 let mut store = call::store(&place.engine, shared, bounds);
                 let asked = async {
+                    let plain = world.instantiate_async(&mut store).await?;
+                    let provider = plain.evenhand_plugin_provider();
+                    if let Err(error) = provider.call_check(&mut store).await? {
+                        return Ok(Err(error));
+                    }
                     let Some(native) = &native else {
-                        world.instantiate_async(&mut store).await?;
-                        return Ok(Vec::new());
+                        return Ok(Ok(Vec::new()));
                     };
                     let world = native.instantiate_async(&mut store).await?;
-                    world
-                        .evenhand_plugin_native()
-                        .call_dialects(&mut store)
-                        .await
+                    let native = world.evenhand_plugin_native();
+                    Ok(Ok(native.call_dialects(&mut store).await?))
                 };
                 let within = PROBE.min(bounds.deadline);
                 let outcome = tokio::time::timeout(within, asked).await;
@@ -142,7 +145,8 @@ impl Sandbox {
                         store.data().memory.hit,
                         bounds
                     )),
-                    Ok(Ok(dialects)) => dialects,
+                    Ok(Ok(Err(error))) => bail!(error_out(error)),
+                    Ok(Ok(Ok(dialects))) => dialects,
                 };
                 Ok((
                     Guest::Provider(Box::new(Provider {

@@ -90,11 +90,10 @@ pub mod log {
 /// What the operator wrote under `config` for this plugin, read into a type of the plugin's own.
 ///
 /// # Errors
-/// `bad-request` naming what doesn't fit.
+/// `internal`, naming what doesn't fit: it is not the client's fault.
 pub fn config<T: serde::de::DeserializeOwned>() -> Result<T, Error> {
     let text = generated::provider::evenhand::plugin::config::get();
-    serde_json::from_str(&text)
-        .map_err(|e| Error::bad_request(format!("this plugin's `config`: {e}")))
+    serde_json::from_str(&text).map_err(|e| Error::internal(format!("its `config`: {e}")))
 }
 
 /// What wit-bindgen makes of `wit/`. Public for the macros only.

@@ -11,6 +11,15 @@ pub use native::NativeRequest;
 
 /// A component that knows models and a wire format. A fresh instance serves each call, so there is no `self`.
 pub trait Provider: 'static {
+    /// Is the operator's `config` one that can be served with? Asked once, at load, so that the operator sees what is wrong
+    /// before a client does: `evenhand_sdk::config::<MyConfig>().map(drop)`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check() -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Models that are served now.
     ///
     /// # Errors
@@ -105,6 +114,10 @@ impl provider::GuestGeneration for ProviderGeneration {
 
 impl<P: Provider> provider::Guest for ProviderComponent<P> {
     type Generation = ProviderGeneration;
+
+    fn check() -> Result<(), Error> {
+        P::check()
+    }
 
     fn models() -> Result<Vec<ModelInfo>, Error> {
         P::models()

@@ -38,6 +38,10 @@ struct Anthropic;
 impl Provider for Anthropic {
     const DIALECTS: &'static [&'static str] = &[request::DIALECT, request::COUNT_DIALECT];
 
+    fn check() -> Result<(), Error> {
+        evenhand_sdk::config::<Config>().map(drop)
+    }
+
     fn models() -> Result<Vec<ModelInfo>, Error> {
         let config: Config = evenhand_sdk::config()?;
         let mut all = Vec::new();

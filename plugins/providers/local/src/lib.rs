@@ -24,6 +24,10 @@ struct Config {}
 struct Local;
 
 impl Provider for Local {
+    fn check() -> Result<(), Error> {
+        evenhand_sdk::config::<Config>().map(drop)
+    }
+
     fn models() -> Result<Vec<ModelInfo>, Error> {
         let Config {} = evenhand_sdk::config()?;
         Ok(serving::served(&accelerators::list(&need(None, None))?))

@@ -29,6 +29,10 @@ struct OpenAi;
 impl Provider for OpenAi {
     const DIALECTS: &'static [&'static str] = &[request::DIALECT, embed::DIALECT];
 
+    fn check() -> Result<(), Error> {
+        evenhand_sdk::config::<Config>().map(drop)
+    }
+
     fn models() -> Result<Vec<ModelInfo>, Error> {
         let config: Config = evenhand_sdk::config()?;
         let response = send(config.request("GET", "/models", vec![]))?;
