@@ -68,18 +68,15 @@ fn serve(args: &[OsString]) -> Result<()> {
 
 fn test() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    // One profile for all, and one set of features (those of the whole workspace): nothing is built twice.
-    let whole = ["--release", "--workspace"];
     run(cargo()
         .arg("clippy")
-        .args(whole)
+        .args(WHOLE)
         .args(["--all-targets", "--", "-D", "warnings"]))?;
     models::fetch()?;
-    plugins::build()?;
-    run(cargo().arg("build").args(whole).args(["--bins", "--tests"]))?;
+    whole()?;
     install("cargo-nextest")?;
-    run(cargo().args(["nextest", "run"]).args(whole))?;
-    run(cargo().args(["test", "--doc"]).args(whole))?;
+    run(cargo().args(["nextest", "run"]).args(WHOLE))?;
+    run(cargo().args(["test", "--doc"]).args(WHOLE))?;
     install("cargo-deny")?;
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
     python::pytest(&[])
@@ -87,14 +84,23 @@ fn test() -> Result<()> {
 
 /// The tests of the built binary alone.
 fn product(pytest: &[OsString]) -> Result<()> {
-    prepare()?;
+    models::fetch()?;
+    whole()?;
     python::pytest(pytest)
 }
 
 fn bench() -> Result<()> {
+    whole()?;
+    run(&mut Command::new("target/release/bench"))
+}
+
+/// The tests' profile and set of features, that of the whole workspace: one for all, so that nothing is built twice.
+const WHOLE: [&str; 2] = ["--release", "--workspace"];
+
+/// All that tests and measurements run.
+fn whole() -> Result<()> {
     plugins::build()?;
-    run(cargo().args(["build", "--release", "--package", "evenhand"]))?;
-    run(cargo().args(["run", "--release", "--package", "bench"]))
+    run(cargo().arg("build").args(WHOLE).args(["--bins", "--tests"]))
 }
 
 /// All that serving needs.
