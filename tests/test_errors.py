@@ -13,6 +13,7 @@ from harness import (
     Evenhand,
     Plugin,
     broken_off,
+    check,
     config,
     good,
     in_shape,
@@ -334,8 +335,8 @@ def test_the_admin_plane_keeps_web_pages_out(evenhand):
 def test_a_plugin_s_own_config_error_is_told(vendors, tmp_path):
     odd = provider("openai", vendors["openai"])
     odd = Plugin(odd.name, odd.source, odd.config | {"base_ulr": "x"}, odd.grant)
+    checked = check(tmp_path, config(odd), secrets(vendors))
+    assert checked.returncode != 0 and "base_ulr" in checked.stdout
     with Evenhand(tmp_path, config(odd), secrets(vendors)) as running:
-        client = running.client("openai")
-        with pytest.raises(client.errors.APIStatusError) as caught:
-            client.ask("openai/mock-echo", [client.user("Hi")])
-        assert "base_ulr" in caught.value.message
+        plugin = running.plugins()["openai"]
+        assert plugin["state"] == "failed" and "base_ulr" in plugin["error"]
