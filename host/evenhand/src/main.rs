@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use sandbox::Sandbox;
+use sandbox::{Guests, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
@@ -55,8 +55,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     // Guests compute on threads of their own: one that spins delays no client and no vendor's answer.
-    let (io, guests) = (runtime("io")?, runtime("guest")?);
-    let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone())?;
+    // Those that computed for long, on others that give way.
+    let (io, fast) = (runtime("io", || {})?, runtime("guest", || {})?);
+    let slow = runtime("slow guest", sandbox::give_way)?;
+    let guests = Guests {
+        fast: fast.handle().clone(),
+        slow: slow.handle().clone(),
+    };
+    let sandbox = Sandbox::new(io.handle().clone(), guests)?;
     let code = match command {
         Command::Serve { config } => io
             .block_on(serve::serve(absolute(config)?, sandbox))
@@ -64,14 +70,16 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Check { config } => io.block_on(check::check(absolute(config)?, sandbox)),
     };
     // What still runs belongs to nobody now.
-    guests.shutdown_background();
+    slow.shutdown_background();
+    fast.shutdown_background();
     io.shutdown_background();
     code
 }
 
-fn runtime(name: &str) -> Result<Runtime> {
+fn runtime(name: &str, begin: fn()) -> Result<Runtime> {
     Builder::new_multi_thread()
         .thread_name(name)
+        .on_thread_start(begin)
         .enable_all()
         .build()
         .context("threads could not be started")

@@ -11,6 +11,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use crate::bindings;
 use crate::broker::Broker;
 use crate::plugin::{Guest, Plugin};
+use crate::slice::Guests;
 use crate::state::State;
 
 /// Calls at a time, over all plugins: more would wait for a core anyway.
@@ -34,7 +35,7 @@ pub struct Sandbox {
     pub(crate) pooled: Place,
     pub(crate) kept: Place,
     pub(crate) io: Handle,
-    pub(crate) guests: Handle,
+    pub(crate) guests: Guests,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) broker: Broker,
 }
@@ -66,7 +67,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// A machine that wasmtime can't run on.
-    pub fn new(io: Handle, guests: Handle) -> anyhow::Result<Self> {
+    pub fn new(io: Handle, guests: Guests) -> anyhow::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(CALLS)
             .total_core_instances(CALLS * MODULES)

@@ -60,9 +60,7 @@ impl Plugin {
             let outcome = timeout(plugin.bounds.deadline, handed).await;
             plugin.settle(&store, outcome)
         });
-        let response = AbortOnDropHandle::new(call)
-            .await
-            .map_err(|_| self.lost())??;
+        let response = self.ended(call).await??;
         let Some(body) = response.body else {
             let error = format!(
                 "the plugin {:?} read the answer that it was to hand on",

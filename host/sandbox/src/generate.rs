@@ -21,7 +21,7 @@ pub struct Events {
     steps: mpsc::Receiver<Step>,
     ended: bool,
     plugin: Arc<Plugin>,
-    _task: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<Option<()>>,
 }
 
 enum Step {
@@ -48,7 +48,6 @@ impl Plugin {
             let last = ended.map_or_else(Step::Failed, |()| Step::End);
             let _ = send.send(last).await;
         });
-        let task = AbortOnDropHandle::new(task);
         match steps.recv().await {
             Some(Step::Accepted) => Ok(Events {
                 steps,

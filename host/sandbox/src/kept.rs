@@ -17,6 +17,7 @@ use crate::bindings::accelerator::{Accelerator, AcceleratorPre};
 use crate::bindings::tensors;
 use crate::call::{self, Bounds, Out};
 use crate::convert::error_out;
+use crate::slice;
 use crate::state::{Shared, State};
 
 type Job = Box<dyn for<'a> FnOnce(&'a mut Owner) -> LocalFuture<'a, ()> + Send>;
@@ -81,6 +82,7 @@ impl Kept {
         std::thread::Builder::new()
             .name(format!("kept {name}"))
             .spawn(move || {
+                slice::give_way_to_calls();
                 runtime.block_on(async move {
                     while let Some(job) = inbox.recv().await {
                         // A fault of the host's costs the instance too, never the thread.

@@ -20,6 +20,7 @@ mod limits;
 mod load;
 mod logs;
 mod plugin;
+mod slice;
 mod state;
 mod weights;
 
@@ -29,3 +30,4 @@ pub use engine::Sandbox;
 pub use forward::Forwarded;
 pub use generate::Events;
 pub use plugin::{Kind, Plugin};
+pub use slice::{Guests, give_way};

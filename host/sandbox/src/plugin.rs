@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -19,6 +18,7 @@ use crate::bindings::wit;
 use crate::call::{self, Bounds, Out};
 use crate::convert::Cross;
 use crate::kept::Kept;
+use crate::slice::Guests;
 use crate::state::{Shared, State};
 
 /// What a component is.
@@ -51,7 +51,7 @@ pub struct Plugin {
     pub(crate) dialects: Vec<String>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) guests: Handle,
+    pub(crate) guests: Guests,
     pub(crate) shared: Arc<Shared>,
     pub(crate) bounds: Bounds,
 }
@@ -141,9 +141,12 @@ impl Plugin {
             let outcome = timeout(plugin.bounds.deadline, run).await;
             plugin.settle(&store, outcome)
         });
-        AbortOnDropHandle::new(task)
-            .await
-            .map_err(|_| self.lost())?
+        self.ended(task).await?
+    }
+
+    /// What a call's task gave.
+    pub(crate) async fn ended<T>(&self, task: AbortOnDropHandle<Option<T>>) -> Result<T, Error> {
+        task.await.ok().flatten().ok_or_else(|| self.lost())
     }
 
     /// The component, where it is a provider.

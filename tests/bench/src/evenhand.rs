@@ -19,6 +19,7 @@ impl Evenhand {
     pub(crate) async fn start(vendor: &str) -> Result<Self> {
         let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
         let plugin = target.join("plugins/openai.wasm");
+        let spinner = target.join("plugins/test/misbehaving.wasm");
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("evenhand.toml");
         let text = format!(
@@ -33,6 +34,9 @@ config = {{ base_url = "{vendor}/v1" }}
 egress = ["POST {vendor}/v1/*"]
 [plugin.grant.secrets]
 api_key = {{ env = "BENCH_KEY", as = "bearer", to = ["{vendor}"] }}
+[[plugin]]
+name = "spinner"
+source = {spinner:?}
 "#
         );
         std::fs::write(&file, text)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 /// A request that is sent again and again.
@@ -24,15 +24,23 @@ impl Ask {
         }
     }
 
-    async fn run(&self) -> Result<Duration> {
-        let begun = Instant::now();
-        let request = self
-            .client
+    /// Begins an answer and doesn't read it.
+    pub(crate) async fn begin(&self) -> Result<Response> {
+        let answer = self.request().send().await?.error_for_status()?;
+        Ok(answer)
+    }
+
+    fn request(&self) -> RequestBuilder {
+        self.client
             .post(&self.url)
             .header("content-type", "application/json")
             .header("anthropic-version", "2023-06-01")
-            .body(self.body.clone());
-        let answer = request.send().await.context("no answer")?;
+            .body(self.body.clone())
+    }
+
+    async fn run(&self) -> Result<Duration> {
+        let begun = Instant::now();
+        let answer = self.request().send().await.context("no answer")?;
         let status = answer.status();
         let body = answer.bytes().await?;
         ensure!(

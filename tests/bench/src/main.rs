@@ -3,6 +3,7 @@
 
 mod evenhand;
 mod load;
+mod neighbours;
 mod vendor;
 
 use std::time::Duration;
@@ -64,7 +65,7 @@ async fn main() -> Result<()> {
         &format!("a chunk of a stream of {}, µs", vendor::CHUNKS),
         &chunk,
     );
-    Ok(())
+    neighbours::measure(&host.origin).await
 }
 
 fn body(model: &str, stream: bool) -> Value {

@@ -1,7 +1,8 @@
-//! A vendor that answers at once, so that what is left is the host's own time.
+//! A vendor that answers at once, so that what is left is the host's own time; or, where that is what matters, after 50 ms.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -12,6 +13,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::stream;
 use serde_json::{Value, json};
+
+/// The model whose answer takes 50 ms.
+pub(crate) const SLOW: &str = "slow";
 
 /// Pieces of text in a stream.
 pub(crate) const CHUNKS: usize = 100;
@@ -61,6 +65,9 @@ pub(crate) async fn start() -> Result<String> {
 }
 
 async fn answer(Json(asked): Json<Value>) -> Response {
+    if asked["model"] == SLOW {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     if asked["stream"] != true {
         return ([(CONTENT_TYPE, "application/json")], WHOLE.clone()).into_response();
     }

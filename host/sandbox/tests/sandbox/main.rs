@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod accelerators;
+mod fairness;
 mod limits;
 mod load;
 mod outside;

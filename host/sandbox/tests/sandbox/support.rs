@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sandbox::{Plugin, Sandbox, Secrets};
+use sandbox::{Guests, Plugin, Sandbox, Secrets};
 use tokio::runtime::{Builder, Runtime};
 use types::Error;
 use types::config::Config;
@@ -16,29 +16,34 @@ use types::neutral::{
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     // Dropped last, and without waiting for a guest that spins.
-    runtimes: Option<(Runtime, Runtime)>,
+    runtimes: Option<[Runtime; 3]>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let runtime = || {
+        let runtime = |begin: fn()| {
             Builder::new_multi_thread()
                 .worker_threads(2)
+                .on_thread_start(begin)
                 .enable_all()
                 .build()
                 .unwrap()
         };
-        let (io, guests) = (runtime(), runtime());
-        let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone()).unwrap();
+        let (io, fast, slow) = (runtime(|| {}), runtime(|| {}), runtime(sandbox::give_way));
+        let guests = Guests {
+            fast: fast.handle().clone(),
+            slow: slow.handle().clone(),
+        };
+        let sandbox = Sandbox::new(io.handle().clone(), guests).unwrap();
         Self {
             sandbox,
-            runtimes: Some((io, guests)),
+            runtimes: Some([io, fast, slow]),
         }
     }
 
     /// Runs a test's own part, on the threads that serve clients.
     pub(crate) fn run<T>(&self, test: impl Future<Output = T>) -> T {
-        let (io, _) = self.runtimes.as_ref().unwrap();
+        let [io, ..] = self.runtimes.as_ref().unwrap();
         io.block_on(test)
     }
 
@@ -84,9 +89,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some((io, guests)) = self.runtimes.take() {
-            guests.shutdown_background();
-            io.shutdown_background();
+        if let Some(runtimes) = self.runtimes.take() {
+            let ended = runtimes.into_iter().rev();
+            ended.for_each(Runtime::shutdown_background);
         }
     }
 }
