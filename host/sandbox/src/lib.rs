@@ -10,6 +10,7 @@ mod body;
 mod broker;
 mod call;
 mod convert;
+mod credential;
 mod egress;
 mod engine;
 mod forward;
@@ -20,6 +21,7 @@ mod limits;
 mod load;
 mod logs;
 mod plugin;
+mod scrub;
 mod state;
 mod weights;
 

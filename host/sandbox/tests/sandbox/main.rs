@@ -6,5 +6,6 @@ mod accelerators;
 mod limits;
 mod load;
 mod outside;
+mod secrets;
 mod support;
 mod vendor;
