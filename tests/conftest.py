@@ -32,7 +32,7 @@ def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> d
 @pytest.fixture(scope="module")
 def own_vendors() -> Iterator[dict]:
     """Vendors of one file alone, whose tests open and close their gates."""
-    with OpenAIVendor("sk-o-secret") as openai, AnthropicVendor("sk-a-secret") as anthropic:
+    with OpenAIVendor("sk-openai-secret-of-tests") as openai, AnthropicVendor("sk-anthropic-secret-of-tests") as anthropic:
         yield {"openai": openai, "anthropic": anthropic}
 
 

@@ -240,7 +240,7 @@ def test_a_link_that_is_turned_elsewhere_is_followed(own_vendors, tmp_path):
 def test_a_secret_s_file_is_read_again_when_it_changes(own_vendors, tmp_path):
     """A vendor's, and a client's."""
     ours, theirs = tmp_path / "vendor-key", tmp_path / "client-key"
-    ours.write_text("sk-not-yet\n")
+    ours.write_text("sk-not-yet-the-right-one\n")
     theirs.write_text("sk-client-1\n")
     entry = provider("openai", own_vendors["openai"])
     del entry.grant["secrets"]["api_key"]["env"]

@@ -229,7 +229,7 @@ class LooseVendor(OpenAIVendor):
 
 @pytest.fixture(scope="module")
 def loose(tmp_path_factory) -> Iterator[Evenhand]:
-    with LooseVendor("sk-loose-secret") as vendor:
+    with LooseVendor("sk-loose-vendor-secret") as vendor:
         vendors = {"openai": vendor}
         text = config(provider("openai", vendor, name="loose"))
         with Evenhand(tmp_path_factory.mktemp("loose"), text, secrets(vendors)) as running:

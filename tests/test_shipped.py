@@ -46,14 +46,14 @@ def test_the_example(tmp_path):
         (tmp_path / name).write_text(f"sk-{name}\n")
     env = {
         "EVENHAND_ADMIN_TOKEN": "sk-admin",
-        "OPENAI_API_KEY": "sk-openai",
-        "ANTHROPIC_API_KEY": "sk-anthropic",
+        "OPENAI_API_KEY": "sk-openai-secret-of-tests",
+        "ANTHROPIC_API_KEY": "sk-anthropic-secret-of-tests",
         "TEAM_A_KEY": "sk-team-a",
     }
     with (
-        OpenAIVendor("sk-openai") as openai,
-        AnthropicVendor("sk-anthropic") as anthropic,
-        OpenAIVendor("sk-lab") as lab,
+        OpenAIVendor("sk-openai-secret-of-tests") as openai,
+        AnthropicVendor("sk-anthropic-secret-of-tests") as anthropic,
+        OpenAIVendor("sk-lab-secret-of-tests") as lab,
     ):
         text = shipped(
             "docs/evenhand.example.toml",

@@ -4,7 +4,8 @@
 //! - an address literal, for which the HTTP client never asks the resolver;
 //! - redirects (they are answers) and proxies from the environment (none are used);
 //! - header fields by which a component could name another host, frame the body or bring its own credential;
-//! - credentials towards origins that they aren't bound to. A credential never enters the sandbox.
+//! - credentials towards origins that they aren't bound to. A credential never enters the sandbox;
+//! - answers that repeat a credential: it is masked in them, and one in which it couldn't be is refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +13,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::StreamExt;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RANGE, TRANSFER_ENCODING,
+};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
-use types::config::{AttachAs, EgressRule, Grant, Origin};
+use types::config::{EgressRule, Grant};
 use types::{Error, ErrorCode};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::address::{self, CheckedResolver, RefusedAddress};
 use crate::body::Body;
+use crate::credential::Credential;
+use crate::scrub::{self, Masks};
 
 /// A name that doesn't connect in this time won't.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -41,21 +46,6 @@ pub struct Response {
 /// Values of secrets, by the names that the plugin uses.
 pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 
-/// A secret's value, and where it may go.
-pub(crate) struct Credential {
-    value: Zeroizing<String>,
-    attach: Attach,
-    to: Vec<Origin>,
-}
-
-/// Where it is put.
-enum Attach {
-    /// Into this field, behind these words.
-    Field(HeaderName, &'static str),
-    /// Into this parameter of the query.
-    Query(String),
-}
-
 /// What a component wants to send.
 pub(crate) struct Outgoing {
     pub(crate) method: String,
@@ -70,6 +60,7 @@ pub(crate) struct Egress {
     rules: Vec<EgressRule>,
     allow_private: bool,
     credentials: BTreeMap<String, Credential>,
+    masks: Arc<Masks>,
     client: reqwest::Client,
     io: Handle,
 }
@@ -78,32 +69,14 @@ impl Egress {
     /// `secrets` has a value for each secret of the grant.
     pub(crate) fn new(grant: &Grant, secrets: &Secrets, io: Handle) -> anyhow::Result<Self> {
         let mut credentials = BTreeMap::new();
+        let mut masks = Masks::default();
         for (name, granted) in &grant.secrets {
             let value = secrets
                 .get(name)
                 .cloned()
                 .with_context(|| format!("secret {name:?} has no value"))?;
-            anyhow::ensure!(
-                HeaderValue::from_str(&value).is_ok(),
-                "secret {name:?} has characters that no header field may have"
-            );
-            let attach = match &granted.attach {
-                AttachAs::Bearer => Attach::Field(AUTHORIZATION, "Bearer "),
-                AttachAs::Header(field) => {
-                    let field = HeaderName::from_bytes(field.as_bytes())
-                        .with_context(|| format!("secret {name:?}: {field:?} is no header name"))?;
-                    Attach::Field(field, "")
-                }
-                AttachAs::Query(parameter) => Attach::Query(parameter.clone()),
-            };
-            credentials.insert(
-                name.clone(),
-                Credential {
-                    value,
-                    attach,
-                    to: granted.to.clone(),
-                },
-            );
+            let credential = Credential::new(name, granted, value, &mut masks)?;
+            credentials.insert(name.clone(), credential);
         }
         // A literal in a rule admits that address only, and `send` compares it with the rule itself.
         let client = reqwest::Client::builder()
@@ -120,6 +93,7 @@ impl Egress {
             rules: grant.egress.clone(),
             allow_private: grant.allow_private,
             credentials,
+            masks: Arc::new(masks),
             client,
             io,
         })
@@ -142,21 +116,31 @@ impl Egress {
             })?
             .map_err(|e| failed(&host, &e))?;
         let status = response.status().as_u16();
+        if !self.masks.is_empty() {
+            readable(&host, response.headers())?;
+        }
         let headers = response
             .headers()
             .iter()
             .filter_map(|(name, value)| {
-                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+                let value = self.masks.mask(value.to_str().ok()?).into_owned();
+                Some((name.as_str().to_owned(), value))
             })
             .collect();
         let stream = response
             .bytes_stream()
-            .map(move |piece| piece.map_err(|e| failed(&host, &e)));
+            .map(move |piece| piece.map_err(|e| failed(&host, &e)))
+            .boxed();
         Ok(Response {
             status,
             headers,
-            body: Some(Body::from_stream(stream.boxed())),
+            body: Some(Body::from_stream(scrub::stream(&self.masks, stream))),
         })
+    }
+
+    /// What must not be seen in what the plugin says.
+    pub(crate) fn masks(&self) -> &Arc<Masks> {
+        &self.masks
     }
 
     /// Checks what a component wants to send and makes it what is sent.
@@ -207,10 +191,16 @@ impl Egress {
             })?;
             headers.append(field, value);
         }
-        // A compressed answer could not be read by the host.
-        headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+        // A compressed answer could not be read by the host, and in a part of one a value's beginning or end is missing.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if !self.masks.is_empty() {
+            headers.remove(RANGE);
+        }
         if let Some(name) = &out.credential {
-            self.attach(name, &mut url, &mut headers)?;
+            let credential = self.credentials.get(name);
+            credential
+                .ok_or_else(|| refused(format!("no secret {name:?} is granted")))?
+                .attach(&mut url, &mut headers)?;
         }
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = headers;
@@ -219,33 +209,6 @@ impl Egress {
             Err(stream) => reqwest::Body::wrap_stream(stream),
         });
         Ok(request)
-    }
-
-    fn attach(&self, name: &str, url: &mut Url, headers: &mut HeaderMap) -> Result<(), Error> {
-        let credential = self
-            .credentials
-            .get(name)
-            .ok_or_else(|| refused(format!("no secret {name:?} is granted")))?;
-        if !credential.to.iter().any(|origin| origin.holds(url)) {
-            return Err(refused(format!(
-                "the secret {name:?} is not bound to {}",
-                url.origin().ascii_serialization()
-            )));
-        }
-        match &credential.attach {
-            Attach::Field(field, words) => {
-                let value = Zeroizing::new(format!("{words}{}", *credential.value));
-                let mut value = HeaderValue::from_str(&value)
-                    .map_err(|_| refused(format!("the secret {name:?} fits no header field")))?;
-                value.set_sensitive(true);
-                headers.insert(field.clone(), value);
-            }
-            Attach::Query(parameter) => {
-                url.query_pairs_mut()
-                    .append_pair(parameter, &credential.value);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -266,8 +229,26 @@ const RESERVED: &[&str] = &[
     "upgrade",
 ];
 
-fn refused(message: impl Into<String>) -> Error {
+pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::RefusedByPolicy, message)
+}
+
+/// Secrets can be masked in text only.
+fn readable(host: &str, headers: &HeaderMap) -> Result<(), Error> {
+    for (field, plain) in [
+        (CONTENT_ENCODING, "identity"),
+        (TRANSFER_ENCODING, "chunked"),
+    ] {
+        for value in headers.get_all(&field) {
+            if !value.as_bytes().eq_ignore_ascii_case(plain.as_bytes()) {
+                return Err(refused(format!(
+                    "{host} answered with {field}: {}, though it was asked not to: in an encoded answer the plugin's secrets can't be masked, so it is not handed on",
+                    value.to_str().unwrap_or("(not text)")
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a failed request is to a component. The URL is left out: it may hold a credential.

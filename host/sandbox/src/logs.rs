@@ -10,6 +10,8 @@ use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::scrub::Masks;
+
 /// Most bytes that one call may log: one that says more says it to nobody.
 const PER_CALL: u64 = 64 * 1024;
 
@@ -17,28 +19,35 @@ const PER_CALL: u64 = 64 * 1024;
 const PER_LINE: usize = 4 * 1024;
 
 /// What a call may still log, by the import and by both standard streams.
-pub(crate) struct Budget(AtomicU64);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(AtomicU64::new(PER_CALL))
-    }
+pub(crate) struct Budget {
+    left: AtomicU64,
+    masks: Arc<Masks>,
 }
 
 impl Budget {
+    /// `masks` has what no line may show.
+    pub(crate) fn new(masks: &Arc<Masks>) -> Self {
+        Self {
+            left: AtomicU64::new(PER_CALL),
+            masks: masks.clone(),
+        }
+    }
+
     /// The next call of a kept instance begins.
     pub(crate) fn refill(&self) {
-        self.0.store(PER_CALL, Ordering::Relaxed);
+        self.left.store(PER_CALL, Ordering::Relaxed);
     }
 
     /// Writes a line, cut where it is too long; nothing once the budget is spent.
     pub(crate) fn write(&self, plugin: &str, level: Level, line: &str) {
+        // Before it is cut: half a secret would not be found.
+        let line = self.masks.mask(line);
         let end = line.floor_char_boundary(PER_LINE);
         // A line stays one: a component writes no lines in another's name.
         let line = printable(&line[..end]);
         let cost = line.len() as u64 + 1;
         let Ok(before) = self
-            .0
+            .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 (left > 0).then(|| left.saturating_sub(cost))
             })
@@ -106,7 +115,7 @@ impl AsyncWrite for Output {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
-            let room = PER_LINE.saturating_sub(self.line.len());
+            let room = (PER_LINE + self.budget.masks.longest()).saturating_sub(self.line.len());
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
             self.line.extend_from_slice(&text[..text.len().min(room)]);
             if piece.ends_with(b"\n") {
@@ -141,5 +150,57 @@ impl IsTerminal for Output {
 impl StdoutStream for Output {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    const SECRET: &str = "sk-of-the-vendor-0123";
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_shows_no_secret_wherever_it_is_cut() {
+        let mut masks = Masks::default();
+        masks.add(SECRET).unwrap();
+        let budget = Arc::new(Budget::new(&Arc::new(masks)));
+        let lines = Lines::default();
+        let kept = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || kept.clone())
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for before in [0, 1, PER_LINE - 10] {
+            let line = format!("{}{SECRET}!", "x".repeat(before));
+            budget.write("p", Level::INFO, &line);
+            let mut output = Output::new("p", &budget);
+            let (first, rest) = line.split_at(before + 5);
+            for piece in [first, rest, "\nnext"] {
+                output.write_all(piece.as_bytes()).await.unwrap();
+            }
+        }
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains(&SECRET[..4]), "{text}");
+        assert_eq!(text.matches(&"*".repeat(SECRET.len())).count(), 4, "{text}");
+        assert_eq!(text.matches("next").count(), 3);
     }
 }

@@ -35,7 +35,7 @@ impl State {
     pub(crate) fn new(plugin: Arc<Shared>, memory: u64, handles: usize) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles);
-        let log = Arc::<logs::Budget>::default();
+        let log = Arc::new(logs::Budget::new(plugin.egress.masks()));
         // No environment, arguments, files or sockets; clocks and randomness are wasmtime-wasi's defaults.
         let wasi = WasiCtx::builder()
             .allow_tcp(false)

@@ -7,5 +7,6 @@ mod fairness;
 mod limits;
 mod load;
 mod outside;
+mod secrets;
 mod support;
 mod vendor;

@@ -10,7 +10,7 @@ use types::{Error, ErrorCode};
 use crate::support::{World, fails, says};
 use crate::vendor::Vendor;
 
-const SECRET: &str = "sk-secret-of-the-vendor";
+pub(crate) const SECRET: &str = "sk-secret-of-the-vendor";
 
 /// The native path, with a body that says so.
 pub(crate) async fn forward(plugin: &Arc<Plugin>, path: &str) -> Result<Forwarded, Error> {
@@ -26,7 +26,7 @@ pub(crate) async fn forward(plugin: &Arc<Plugin>, path: &str) -> Result<Forwarde
 }
 
 /// A plugin that may send to the vendor by this rule's method and path.
-async fn granted(world: &World, vendor: &Vendor, rule: &str, more: &str) -> Arc<Plugin> {
+pub(crate) async fn granted(world: &World, vendor: &Vendor, rule: &str, more: &str) -> Arc<Plugin> {
     let origin = vendor.origin();
     let (method, path) = rule.split_once(' ').unwrap();
     let text = format!(
@@ -48,7 +48,7 @@ elsewhere = {{ env = "X", as = "bearer", to = ["https://elsewhere.example"] }}
         .unwrap()
 }
 
-async fn send(plugin: &Arc<Plugin>, wanted: serde_json::Value) -> Result<String, Error> {
+pub(crate) async fn send(plugin: &Arc<Plugin>, wanted: serde_json::Value) -> Result<String, Error> {
     let answer = crate::support::ask(plugin, "send", &wanted.to_string()).await;
     answer.end.map(|()| answer.text)
 }

@@ -32,7 +32,8 @@ impl Seen {
 }
 
 /// `/stream` sends `piece` and then nothing for as long as the client stays; `/gate` answers once it is open; `/redirect` points
-/// elsewhere; the rest says `ok`.
+/// elsewhere; `/echo` repeats the request's head, byte by byte, and its credential in a field; `/encoded` answers in an
+/// encoding that nobody asked for, `/plain` in none, by name; the rest says `ok`.
 #[derive(Clone)]
 pub(crate) struct Vendor {
     pub(crate) address: SocketAddr,
@@ -87,6 +88,15 @@ impl Vendor {
             .route("/stream", any(stream))
             .route("/gate", get(wait))
             .route("/redirect", get(redirect))
+            .route("/echo", any(echo))
+            .route(
+                "/encoded",
+                any(|| async { ([("content-encoding", "x-none")], "ok") }),
+            )
+            .route(
+                "/plain",
+                any(|| async { ([("content-encoding", "Identity")], "ok") }),
+            )
             .fallback(tell)
             .with_state(vendor.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -118,6 +128,21 @@ impl Vendor {
         let mut gone = self.gone.clone();
         gone.wait_for(|gone| *gone).await.unwrap();
     }
+}
+
+async fn echo(request: Request) -> Response {
+    let told = format!("{} {:?}", request.uri(), request.headers());
+    let credential = request.headers().get("authorization").cloned();
+    let bytes = told
+        .into_bytes()
+        .into_iter()
+        .map(|byte| Bytes::from(vec![byte]));
+    let body = futures::stream::iter(bytes.map(Ok::<_, std::convert::Infallible>));
+    let mut response = Body::from_stream(body).into_response();
+    if let Some(credential) = credential {
+        response.headers_mut().insert("location", credential);
+    }
+    response
 }
 
 async fn tell(State(vendor): State<Vendor>, request: Request) -> Response {
