@@ -117,7 +117,10 @@ async fn next(events: &mut Events, plugin: &str) -> Result<Option<Vec<Event>>, E
         .next()
         .await
         .transpose()
-        .map_err(|error| error.of(plugin))
+        .map_err(|error| match error.plugin {
+            Some(_) => error,
+            None => error.of(plugin),
+        })
 }
 
 /// Events as the dialect's stream.

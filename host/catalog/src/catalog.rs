@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::{ArcSwap, Guard};
-use sandbox::{Kind, Sandbox};
+use sandbox::{Gate, Kind, Sandbox};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use types::config::{Config, Key};
@@ -43,6 +43,9 @@ pub struct Status {
     /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
+    /// Whether calls are let through to it: it is alive, and serialised as of then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Gate>,
     /// Wire formats that it forwards untouched.
     pub dialects: Vec<String>,
     /// Where it came from.
@@ -272,6 +275,9 @@ async fn load(
                     Kind::Provider => "provider",
                     Kind::Accelerator => "accelerator",
                 }),
+            health: serving
+                .as_ref()
+                .map(|revision| revision.plugin.health().clone()),
             dialects: serving
                 .as_ref()
                 .map(|revision| revision.plugin.dialects().to_vec())

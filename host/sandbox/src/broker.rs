@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use types::{Error, ErrorCode};
 use wasmtime::component::Resource;
 
-use crate::bindings::{accelerators, tensors};
+use crate::bindings::{accelerators, tensors, wit};
 use crate::call::Out;
 use crate::convert::error_in;
 use crate::kept::{Kept, Limit, Remote};
@@ -45,6 +45,16 @@ pub struct RemoteModel {
 /// A generation on an accelerator.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
 pub struct RemoteGeneration(Remote);
+
+impl State {
+    /// An accelerator's error, for the guest. Passed on as its own, it is still the accelerator's.
+    fn hear(&mut self, error: Error) -> wit::Error {
+        if error.code == ErrorCode::PluginFailed {
+            self.blame.clone_from(&error.plugin);
+        }
+        error_in(error)
+    }
+}
 
 /// Calls a function of a remote resource.
 macro_rules! remote {
@@ -130,7 +140,7 @@ impl accelerators::Host for State {
                 Err(error) => last = error,
             }
         }
-        Ok(Err(error_in(last)))
+        Ok(Err(self.hear(last)))
     }
 }
 
@@ -140,7 +150,7 @@ async fn open(
     options: &tensors::ModelOptions,
 ) -> Result<Remote, Error> {
     let (name, options, owner) = (name.to_owned(), options.clone(), kept.clone());
-    kept.call(None, Limit::Deadline, move |live| {
+    kept.call(None, Limit::Opening, move |live| {
         Box::pin(async move {
             let backend = live.world.evenhand_plugin_backend();
             let opened = backend.call_open(&mut live.store, &name, &options).await?;
@@ -165,7 +175,8 @@ impl accelerators::HostModel for State {
         request: tensors::InferRequest,
     ) -> Out<tensors::InferResponse> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, Limit::Deadline, model.call_infer(&request)).map_err(error_in))
+        let answer = remote!(remote, Limit::Deadline, model.call_infer(&request));
+        Ok(answer.map_err(|error| self.hear(error)))
     }
 
     async fn embed(
@@ -174,7 +185,8 @@ impl accelerators::HostModel for State {
         texts: Vec<String>,
     ) -> Out<tensors::EmbedResult> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, Limit::Deadline, model.call_embed(&texts)).map_err(error_in))
+        let answer = remote!(remote, Limit::Deadline, model.call_embed(&texts));
+        Ok(answer.map_err(|error| self.hear(error)))
     }
 
     async fn count_tokens(
@@ -183,7 +195,8 @@ impl accelerators::HostModel for State {
         prompt: tensors::Prompt,
     ) -> Out<u32> {
         let remote = &self.table.get(&model)?.remote;
-        Ok(remote!(remote, Limit::Deadline, model.call_count_tokens(&prompt)).map_err(error_in))
+        let answer = remote!(remote, Limit::Deadline, model.call_count_tokens(&prompt));
+        Ok(answer.map_err(|error| self.hear(error)))
     }
 
     async fn generate(
@@ -195,7 +208,7 @@ impl accelerators::HostModel for State {
         let remote = &self.table.get(&model)?.remote;
         let (owner, life, target) = (remote.kept.clone(), remote.life, remote.resource);
         let kept = owner.clone();
-        let begun = kept.call(Some(life), Limit::Deadline, move |live| {
+        let begun = kept.call(Some(life), Limit::Opening, move |live| {
             Box::pin(async move {
                 let model = live.world.evenhand_plugin_backend().model();
                 let begun = model.call_generate(&mut live.store, target, &prompt, &sampling);
@@ -208,7 +221,7 @@ impl accelerators::HostModel for State {
         });
         match begun.await {
             Ok(remote) => Ok(Ok(self.table.push(RemoteGeneration(remote))?)),
-            Err(error) => Ok(Err(error_in(error))),
+            Err(error) => Ok(Err(self.hear(error))),
         }
     }
 
@@ -224,7 +237,8 @@ impl accelerators::HostGeneration for State {
         generation: Resource<RemoteGeneration>,
     ) -> Out<Option<Vec<tensors::GenerationEvent>>> {
         let remote = &self.table.get(&generation)?.0;
-        Ok(remote!(remote, Limit::Idle, generation.call_next()).map_err(error_in))
+        let answer = remote!(remote, Limit::Idle, generation.call_next());
+        Ok(answer.map_err(|error| self.hear(error)))
     }
 
     async fn drop(&mut self, generation: Resource<RemoteGeneration>) -> wasmtime::Result<()> {

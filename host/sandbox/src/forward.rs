@@ -49,6 +49,7 @@ impl Plugin {
         request: NativeRequest,
         body: Body,
     ) -> Result<Forwarded, Error> {
+        let pass = self.gate.admit()?;
         let Seat { permit, slot } = self.seat().await?;
         let begun = Instant::now();
         let plugin = self.clone();
@@ -60,17 +61,23 @@ impl Plugin {
             let outcome = timeout(plugin.bounds.deadline, handed).await;
             plugin.settle(&store, outcome)
         });
-        let response = self.ended(call).await??;
-        let Some(body) = response.body else {
-            let error = format!(
-                "the plugin {:?} read the answer that it was to hand on",
-                self.name()
-            );
-            return Err(Error::new(ErrorCode::PluginFailed, error).of(self.name()));
-        };
+        let outcome = self.ended(call).await?.and_then(|response| {
+            let (status, headers) = (response.status, response.headers);
+            let body = response.body.ok_or_else(|| {
+                let error = format!(
+                    "the plugin {:?} read the answer that it was to hand on",
+                    self.name()
+                );
+                Error::new(ErrorCode::PluginFailed, error).of(self.name())
+            })?;
+            Ok((status, headers, body))
+        });
+        // The plugin's part is done: what goes wrong from here is the vendor's.
+        pass.ended(&outcome);
+        let (status, headers, body) = outcome?;
         Ok(Forwarded {
-            status: response.status,
-            headers: response.headers,
+            status,
+            headers,
             body: self
                 .clone()
                 .timed(body, permit, begun + self.bounds.deadline),

@@ -13,6 +13,7 @@ use crate::answer::Meter;
 use crate::bindings::wit;
 use crate::call::{self, Out};
 use crate::convert::Cross;
+use crate::gate::Pass;
 use crate::plugin::{Plugin, Provider};
 use crate::state::State;
 
@@ -38,13 +39,17 @@ impl Plugin {
     /// # Errors
     /// The plugin's or its vendor's refusal.
     pub async fn generate(self: &Arc<Self>, request: GenerateRequest) -> Result<Events, Error> {
+        let pass = self.gate.admit()?;
         let seat = self.seat().await?;
         let request: wit::GenerateRequest = request.cross();
         let (send, mut steps) = mpsc::channel(1);
         let plugin = self.clone();
         let task = self.guests.spawn(async move {
-            let ended = plugin.answer(&request, &send).await;
+            let ended = plugin.answer(&request, &send, &pass).await;
             drop(seat);
+            if !send.is_closed() {
+                pass.ended(&ended);
+            }
             let last = ended.map_or_else(Step::Failed, |()| Step::End);
             let _ = send.send(last).await;
         });
@@ -64,10 +69,11 @@ impl Plugin {
         &self,
         request: &wit::GenerateRequest,
         send: &mpsc::Sender<Step>,
+        pass: &Pass,
     ) -> Result<(), Error> {
         let provider = self.provider()?;
         let mut store = self.store(provider);
-        let steps = self.steps(provider, &mut store, request, send);
+        let steps = self.steps(provider, &mut store, request, send, pass);
         let outcome = timeout(self.bounds.deadline, steps).await;
         self.settle(&store, outcome)?
     }
@@ -79,6 +85,7 @@ impl Plugin {
         store: &mut Store<State>,
         request: &wit::GenerateRequest,
         send: &mpsc::Sender<Step>,
+        pass: &Pass,
     ) -> Out<Result<(), Error>> {
         let idle = self.bounds.idle;
         let world = provider.world.instantiate_async(&mut *store).await?;
@@ -108,6 +115,7 @@ impl Plugin {
                         if let Err(error) = meter.count(&events) {
                             return Ok(Ok(Err(call::overran(self.name(), error))));
                         }
+                        pass.began();
                         break Step::Batch(events);
                     }
                 }

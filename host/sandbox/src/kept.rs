@@ -17,6 +17,8 @@ use crate::bindings::accelerator::{Accelerator, AcceleratorPre};
 use crate::bindings::tensors;
 use crate::call::{self, Bounds, Out};
 use crate::convert::error_out;
+use crate::gate::{self, Gate, Pass};
+use crate::health::Verdict;
 use crate::slice;
 use crate::state::{Shared, State};
 
@@ -43,6 +45,7 @@ pub(crate) struct Owner {
 pub(crate) struct Kept {
     pub(crate) name: String,
     pub(crate) bounds: Bounds,
+    pub(crate) gate: Gate,
     /// Of calls that wait or run.
     permits: Arc<Semaphore>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -94,6 +97,7 @@ impl Kept {
                 });
             })?;
         Ok(Arc::new(Self {
+            gate: Gate::new(&name),
             name,
             permits: Arc::new(Semaphore::new(bounds.concurrency)),
             bounds,
@@ -113,6 +117,7 @@ impl Kept {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, Out<T>> + Send + 'static,
     {
+        let pass = self.gate.admit()?;
         let permit = self.permits.clone().acquire_owned();
         let permit = match timeout(self.bounds.queue_wait, permit).await {
             Ok(Ok(permit)) => permit,
@@ -124,7 +129,7 @@ impl Kept {
                 let _permit = permit;
                 // Who asked may be gone by now, or before the answer comes: then what it holds is dropped.
                 if !reply.is_closed() {
-                    let _ = reply.send(owner.run(life, within, call).await);
+                    let _ = reply.send(owner.run(pass, life, within, call).await);
                 }
             })
         });
@@ -144,7 +149,7 @@ impl Kept {
         ready: bool,
     ) -> Result<(tensors::BackendInfo, Vec<tensors::ModelInfo>), Error> {
         let name = self.name.clone();
-        self.call(None, Limit::Deadline, move |live| {
+        self.call(None, Limit::Opening, move |live| {
             Box::pin(async move {
                 let backend = live.world.evenhand_plugin_backend();
                 if ready && let Err(error) = backend.call_ready(&mut live.store).await? {
@@ -187,19 +192,28 @@ impl Kept {
 /// Which limit of time a call has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Limit {
+    /// What only prepares: that it works says nothing about the accelerator's health.
+    Opening,
     Deadline,
     /// The next events of a generation.
     Idle,
 }
 
 impl Owner {
-    async fn run<T, F>(&mut self, life: Option<u64>, within: Limit, call: F) -> Result<T, Error>
+    async fn run<T, F>(
+        &mut self,
+        pass: Pass,
+        life: Option<u64>,
+        within: Limit,
+        call: F,
+    ) -> Result<T, Error>
     where
         F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, Out<T>>,
     {
         let name = self.shared.name.clone();
+        let prepares = matches!(within, Limit::Opening);
         let (limit, within) = match within {
-            Limit::Deadline => ("deadline", self.bounds.deadline),
+            Limit::Opening | Limit::Deadline => ("deadline", self.bounds.deadline),
             Limit::Idle => ("idle", self.bounds.idle.min(self.bounds.deadline)),
         };
         let work = async {
@@ -209,25 +223,37 @@ impl Owner {
                     ErrorCode::PluginFailed,
                     format!("the accelerator {name:?} was restarted in the middle of this call"),
                 );
-                return Ok(Err(error));
+                return Ok((Err(error), Verdict::Unknown));
             }
-            Ok(call(live).await?.map_err(error_out))
+            let answer = call(live).await?.map_err(error_out);
+            let verdict = match gate::verdict(&name, &answer) {
+                Verdict::Worked if prepares => Verdict::Unknown,
+                verdict => verdict,
+            };
+            Ok((answer, verdict))
         };
-        let outcome: Result<wasmtime::Result<Result<T, Error>>, _> = timeout(within, work).await;
-        match outcome {
-            Ok(Ok(answer)) => answer.map_err(|e| if e.plugin.is_none() { e.of(&name) } else { e }),
+        let outcome: Result<wasmtime::Result<(Result<T, Error>, Verdict)>, _> =
+            timeout(within, work).await;
+        let failed = match outcome {
+            Ok(Ok((answer, verdict))) => {
+                pass.tell(verdict);
+                return answer.map_err(|e| if e.plugin.is_none() { e.of(&name) } else { e });
+            }
             Ok(Err(trap)) => {
                 let memory_hit = self
                     .live
                     .take()
                     .is_some_and(|live| live.store.data().memory.hit);
-                Err(call::failed(&name, &trap, memory_hit, &self.bounds))
+                call::failed(&name, &trap, memory_hit, &self.bounds)
             }
             Err(_) => {
                 self.live = None;
-                Err(call::timed_out(&name, limit, within))
+                call::timed_out(&name, limit, within)
             }
-        }
+        };
+        // Either cost the instance.
+        pass.tell(Verdict::Failed(failed.message.clone()));
+        Err(failed)
     }
 
     async fn live(&mut self) -> wasmtime::Result<&mut Live> {

@@ -16,6 +16,7 @@ use crate::call::{self, Bounds};
 use crate::convert::error_out;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
+use crate::gate::Gate;
 use crate::kept::Kept;
 use crate::plugin::{Guest, Plugin, Provider};
 use crate::state::Shared;
@@ -75,11 +76,16 @@ impl Sandbox {
         let (guest, dialects) = self
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;
+        let gate = match &guest {
+            Guest::Provider(_) => Gate::new(&entry.name),
+            Guest::Accelerator(kept) => kept.gate.clone(),
+        };
         Ok(Plugin {
             guest,
             dialects,
             permits: Arc::new(Semaphore::new(entry.limits.concurrency)),
             slots: self.slots.clone(),
+            gate,
             guests: self.guests.clone(),
             shared,
             bounds,

@@ -17,6 +17,7 @@ use crate::bindings::provider::exports::evenhand::plugin::provider::Guest as Exp
 use crate::bindings::wit;
 use crate::call::{self, Bounds, Out};
 use crate::convert::Cross;
+use crate::gate::{Gate, Pass};
 use crate::kept::Kept;
 use crate::slice::Guests;
 use crate::state::{Shared, State};
@@ -51,6 +52,7 @@ pub struct Plugin {
     pub(crate) dialects: Vec<String>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) gate: Gate,
     pub(crate) guests: Guests,
     pub(crate) shared: Arc<Shared>,
     pub(crate) bounds: Bounds,
@@ -78,6 +80,12 @@ impl Plugin {
         }
     }
 
+    /// Whether calls are let through to it. Listing its models neither asks nor counts: a plugin that can do no more than that
+    /// is not healthy.
+    pub fn health(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Wire formats that it forwards untouched.
     pub fn dialects(&self) -> &[String] {
         &self.dialects
@@ -88,8 +96,9 @@ impl Plugin {
     /// # Errors
     /// The plugin's or its vendor's.
     pub async fn models(self: &Arc<Self>) -> Result<Vec<ModelInfo>, Error> {
-        let models = self
-            .unary(|provider, store| Box::pin(async move { provider.call_models(store).await }));
+        let models = self.unary(None, |provider, store| {
+            Box::pin(async move { provider.call_models(store).await })
+        });
         Ok(models.await?.cross())
     }
 
@@ -99,7 +108,7 @@ impl Plugin {
     /// The plugin's or its vendor's.
     pub async fn embed(self: &Arc<Self>, request: EmbedRequest) -> Result<Embeddings, Error> {
         let request: wit::EmbedRequest = request.cross();
-        let vectors = self.unary(|provider, store| {
+        let vectors = self.unary(Some(self.gate.admit()?), |provider, store| {
             Box::pin(async move { provider.call_embed(store, &request).await })
         });
         Ok(vectors.await?.cross())
@@ -114,14 +123,14 @@ impl Plugin {
         request: GenerateRequest,
     ) -> Result<TokenCount, Error> {
         let request: wit::GenerateRequest = request.cross();
-        let count = self.unary(|provider, store| {
+        let count = self.unary(Some(self.gate.admit()?), |provider, store| {
             Box::pin(async move { provider.call_count_tokens(store, &request).await })
         });
         Ok(count.await?.cross())
     }
 
     /// A call with one answer, in an instance of its own.
-    async fn unary<T, F>(self: &Arc<Self>, call: F) -> Result<T, Error>
+    async fn unary<T, F>(self: &Arc<Self>, pass: Option<Pass>, call: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
@@ -141,7 +150,11 @@ impl Plugin {
             let outcome = timeout(plugin.bounds.deadline, run).await;
             plugin.settle(&store, outcome)
         });
-        self.ended(task).await?
+        let outcome = self.ended(task).await?;
+        if let Some(pass) = pass {
+            pass.ended(&outcome);
+        }
+        outcome
     }
 
     /// What a call's task gave.
@@ -176,7 +189,13 @@ impl Plugin {
     ) -> Result<T, Error> {
         match outcome {
             Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(error))) => Err(call::said(self.name(), error)),
+            Ok(Ok(Err(error))) => {
+                let error = call::said(self.name(), error);
+                Err(match &store.data().blame {
+                    Some(other) if error.code == ErrorCode::PluginFailed => error.of(other),
+                    _ => error,
+                })
+            }
             Ok(Err(trap)) => Err(call::failed(
                 self.name(),
                 &trap,

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) memory: MemoryLimit,
     pub(crate) plugin: Arc<Shared>,
     pub(crate) log: Arc<logs::Budget>,
+    /// The accelerator that failed this call.
+    pub(crate) blame: Option<String>,
 }
 
 impl State {
@@ -49,6 +51,7 @@ impl State {
             memory: MemoryLimit::new(memory),
             plugin,
             log,
+            blame: None,
         }
     }
 }

@@ -39,6 +39,7 @@ impl Provider for Misbehaving {
             "allocate" => work::allocate(&said),
             "flood" => work::flood(&said),
             "count" => work::count(),
+            "remember" => work::remember(&said),
             "empty" => work::later(|| Ok(Some(Vec::new()))),
             "endless" => work::later(|| Ok(Some(vec![Event::text(0, "x".repeat(1 << 20))]))),
             "parts" => work::parts(),

@@ -1,6 +1,8 @@
 //! What needs nothing from outside: time, memory, the log, and words of the contract.
 
+use std::cell::RefCell;
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use evenhand_sdk::log::{self, Level};
@@ -77,6 +79,23 @@ pub(crate) fn count() -> Answer {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let calls = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
     says(&calls.to_string())
+}
+
+/// Says what it finds of earlier calls, and leaves this one's words for later ones.
+pub(crate) fn remember(said: &str) -> Answer {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    thread_local!(static HERE: RefCell<String> = const { RefCell::new(String::new()) });
+    let mut found: Vec<String> = SEEN.lock().map_or_else(|_| Vec::new(), |seen| seen.clone());
+    found.push(HERE.with(|here| here.replace(said.to_owned())));
+    found.retain(|words| !words.is_empty());
+    if let Ok(mut seen) = SEEN.lock() {
+        seen.push(said.to_owned());
+    }
+    black_box(Box::leak(said.repeat(1000).into_boxed_str()));
+    match found.is_empty() {
+        true => says("nothing"),
+        false => says(&found.join(", ")),
+    }
 }
 
 /// An error of this code, with all that an error can have.
