@@ -98,7 +98,7 @@ impl Plugin {
             step = loop {
                 let next = answer.call_next(&mut *store, generation);
                 let Ok(batch) = timeout_at(until, next).await else {
-                    return Ok(Ok(Err(call::timed_out(self.name(), "idle", idle))));
+                    return Ok(Ok(Err(call::timed_out(&self.shared, "idle", idle))));
                 };
                 match batch? {
                     Err(error) => return Ok(Err(error)),
@@ -107,7 +107,7 @@ impl Plugin {
                     Ok(Some(events)) => {
                         let events: Vec<Event> = events.cross();
                         if let Err(error) = meter.count(&events) {
-                            return Ok(Ok(Err(call::overran(self.name(), error))));
+                            return Ok(Ok(Err(call::overran(&self.shared, error))));
                         }
                         break Step::Batch(events);
                     }

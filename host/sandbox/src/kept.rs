@@ -42,6 +42,7 @@ pub(crate) struct Owner {
 pub(crate) struct Kept {
     pub(crate) name: String,
     pub(crate) bounds: Bounds,
+    shared: Arc<Shared>,
     /// Of calls that wait or run.
     permits: Arc<Semaphore>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -70,7 +71,7 @@ impl Kept {
         let name = shared.name.clone();
         let mut owner = Owner {
             pre,
-            shared,
+            shared: shared.clone(),
             bounds: bounds.clone(),
             live: None,
             lives: 0,
@@ -95,6 +96,7 @@ impl Kept {
             name,
             permits: Arc::new(Semaphore::new(bounds.concurrency)),
             bounds,
+            shared,
             jobs,
         }))
     }
@@ -114,7 +116,7 @@ impl Kept {
         let permit = self.permits.clone().acquire_owned();
         let permit = match timeout(self.bounds.queue_wait, permit).await {
             Ok(Ok(permit)) => permit,
-            _ => return Err(call::busy(&self.name, self.bounds.queue_wait)),
+            _ => return Err(call::busy(&self.shared, self.bounds.queue_wait)),
         };
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |owner| {
@@ -219,11 +221,11 @@ impl Owner {
                     .live
                     .take()
                     .is_some_and(|live| live.store.data().memory.hit);
-                Err(call::failed(&name, &trap, memory_hit, &self.bounds))
+                Err(call::failed(&self.shared, &trap, memory_hit, &self.bounds))
             }
             Err(_) => {
                 self.live = None;
-                Err(call::timed_out(&name, limit, within))
+                Err(call::timed_out(&self.shared, limit, within))
             }
         }
     }

@@ -22,6 +22,7 @@ mod logs;
 mod plugin;
 mod state;
 mod weights;
+mod witness;
 
 pub use body::Body;
 pub use egress::Secrets;
@@ -29,3 +30,4 @@ pub use engine::Sandbox;
 pub use forward::Forwarded;
 pub use generate::Events;
 pub use plugin::{Kind, Plugin};
+pub use witness::Witness;

@@ -68,6 +68,7 @@ impl Sandbox {
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),
+            witness: self.witness.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
         let component = compile(place, bytes).await?;
@@ -135,13 +136,10 @@ impl Sandbox {
                 let within = PROBE.min(bounds.deadline);
                 let outcome = tokio::time::timeout(within, asked).await;
                 let dialects = match outcome {
-                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
-                    Ok(Err(trap)) => bail!(call::failed(
-                        &shared.name,
-                        &trap,
-                        store.data().memory.hit,
-                        bounds
-                    )),
+                    Err(_) => bail!(call::timed_out(shared, "load", within)),
+                    Ok(Err(trap)) => {
+                        bail!(call::failed(shared, &trap, store.data().memory.hit, bounds))
+                    }
                     Ok(Ok(dialects)) => dialects,
                 };
                 Ok((
@@ -162,7 +160,7 @@ impl Sandbox {
                 let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
                 let within = PROBE.min(bounds.deadline);
                 match tokio::time::timeout(within, kept.describe(false)).await {
-                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
+                    Err(_) => bail!(call::timed_out(shared, "load", within)),
                     Ok(described) => drop(described?),
                 }
                 Ok((Guest::Accelerator(kept), Vec::new()))

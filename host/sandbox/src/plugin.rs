@@ -175,13 +175,13 @@ impl Plugin {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(error))) => Err(call::said(self.name(), error)),
             Ok(Err(trap)) => Err(call::failed(
-                self.name(),
+                &self.shared,
                 &trap,
                 store.data().memory.hit,
                 &self.bounds,
             )),
             Err(_) => Err(call::timed_out(
-                self.name(),
+                &self.shared,
                 "deadline",
                 self.bounds.deadline,
             )),
@@ -198,7 +198,7 @@ impl Plugin {
         };
         match timeout(self.bounds.queue_wait, wait).await {
             Ok(Some(seat)) => Ok(seat),
-            _ => Err(call::busy(self.name(), self.bounds.queue_wait)),
+            _ => Err(call::busy(&self.shared, self.bounds.queue_wait)),
         }
     }
 
