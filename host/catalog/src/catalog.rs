@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::{ArcSwap, Guard};
+use audit::{Event, Log, Who};
 use sandbox::{Gate, Kind, Sandbox};
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -11,7 +12,7 @@ use types::config::{Config, Key};
 use zeroize::Zeroizing;
 
 use crate::revision::{Revision, Source, resolve};
-use crate::secrets;
+use crate::{recorded, secrets};
 
 /// What serves, as of the last change. Swapped as a whole: a call sees one.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ pub enum State {
 /// The plugins of a configuration file.
 pub struct Catalog {
     sandbox: Sandbox,
+    log: Log,
     file: PathBuf,
     current: ArcSwap<Snapshot>,
     /// Changes come one after the other.
@@ -82,18 +84,22 @@ struct Wanted {
 }
 
 impl Catalog {
-    /// Loads what a configuration file names. A plugin that can't be loaded is reported and doesn't stop the others.
+    /// Loads what a configuration file names. A plugin that can't be loaded is reported and doesn't stop the others. What serves and
+    /// what changes is recorded in `log`.
     ///
     /// # Errors
     /// The file can't be read, is invalid, or names a key's secret that isn't set.
-    pub async fn open(file: PathBuf, sandbox: Sandbox) -> anyhow::Result<Self> {
+    pub async fn open(file: PathBuf, sandbox: Sandbox, log: Log) -> anyhow::Result<Self> {
         let wanted = read(&file)?;
         let folder = folder(&file);
         let empty = BTreeMap::new();
         let (revisions, status) = load(&wanted.config, folder, &empty, &sandbox).await;
         sandbox.publish(revisions.values().map(|revision| &*revision.plugin));
+        recorded::changes(&log, Who::File, &empty, &revisions).await;
+        recorded::failures(&log, Who::File, &[], &status).await;
         Ok(Self {
             sandbox,
+            log,
             current: ArcSwap::from_pointee(Snapshot {
                 config: wanted.config,
                 keys: wanted.keys,
@@ -112,8 +118,9 @@ impl Catalog {
         self.current.load()
     }
 
-    /// Reads the files again, and swaps what changed. What is broken stays as it was, with the reason in the snapshot.
-    pub async fn reload(&self) {
+    /// Reads the files again, and swaps what changed. What is broken stays as it was, with the reason in the snapshot. `who`: for
+    /// the audit log.
+    pub async fn reload(&self, who: Who) {
         let _one = self.changing.lock().await;
         let before = self.current.load_full();
         let wanted = match read(&self.file).and_then(|wanted| keep_addresses(wanted, &before)) {
@@ -121,6 +128,10 @@ impl Catalog {
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::error!(file = %self.file.display(), "the configuration is invalid, nothing changes: {error}");
+                if before.config_error.as_ref() != Some(&error) {
+                    let error = error.clone();
+                    recorded::record(&self.log, who, Event::ConfigRefused { error }).await;
+                }
                 self.current.store(Arc::new(Snapshot {
                     config_error: Some(error),
                     ..(*before).clone()
@@ -142,6 +153,8 @@ impl Catalog {
         {
             tracing::info!(plugin = gone, "removed");
         }
+        recorded::changes(&self.log, who, &before.revisions, &revisions).await;
+        recorded::failures(&self.log, who, &before.status, &status).await;
         self.sandbox
             .publish(revisions.values().map(|revision| &*revision.plugin));
         self.current.store(Arc::new(Snapshot {
@@ -183,14 +196,18 @@ impl Catalog {
     }
 }
 
-fn folder(file: &Path) -> &Path {
+pub(crate) fn folder(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("."))
 }
 
-fn read(file: &Path) -> anyhow::Result<Wanted> {
+pub(crate) fn parse(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} can't be read", file.display()))?;
-    let config = Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))?;
+    Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Wanted> {
+    let config = parse(file)?;
     let keys = config.keys.iter().map(|key| {
         let secret = secrets::read(&key.secret, folder(file))
             .with_context(|| format!("key {:?}", key.name))?;
@@ -208,10 +225,11 @@ fn read(file: &Path) -> anyhow::Result<Wanted> {
     })
 }
 
-/// Addresses are bound once, at the start: what they ask of the rest of the file (keys, a token) is asked as long as they serve.
+/// Addresses are bound and the audit log is opened once, at the start: what they ask of the rest of the file (keys, a token) is asked as long as they serve.
 fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wanted> {
     let asked = wanted.config.clone();
     wanted.config.server.listen = before.config.server.listen;
+    wanted.config.audit.clone_from(&before.config.audit);
     match (&mut wanted.config.admin, &before.config.admin) {
         (Some(admin), Some(bound)) => admin.listen = bound.listen,
         (None, None) => {}
@@ -225,7 +243,7 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     })?;
     if wanted.config != asked {
         tracing::warn!(
-            "the addresses to listen on changed: that takes effect when evenhand starts again"
+            "the addresses to listen on or the audit log changed: that takes effect when evenhand starts again"
         );
     }
     Ok(wanted)

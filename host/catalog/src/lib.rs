@@ -4,10 +4,12 @@
 #![deny(missing_docs)]
 
 mod catalog;
+mod recorded;
 mod revision;
 mod secrets;
 mod watch;
 
 pub use catalog::{Catalog, Snapshot, State, Status};
+pub use recorded::audit_log;
 pub use revision::Revision;
 pub use watch::watch;

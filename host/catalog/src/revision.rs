@@ -27,7 +27,7 @@ pub struct Revision {
     pub plugin: Arc<Plugin>,
     /// SHA-256 of the component's file, in hexadecimal.
     pub digest: String,
-    entry: Entry,
+    pub(crate) entry: Entry,
     secrets: Secrets,
     models: Mutex<Option<(Instant, Listed)>>,
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Who;
+
 use crate::Catalog;
 
 /// How often the files are looked at. Looking is a `stat` for each: it sees what a notice of changes misses, such as links that
@@ -24,7 +26,7 @@ pub async fn watch(catalog: Arc<Catalog>) {
     loop {
         let now = marks(&catalog).await;
         if now != loaded && now == seen {
-            catalog.reload().await;
+            catalog.reload(Who::File).await;
             loaded = now;
         } else {
             seen = now;

@@ -1,7 +1,9 @@
 //! The `evenhand` binary.
 
+mod audit_log;
 mod check;
 mod serve;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +36,11 @@ enum Command {
         #[arg(default_value = "evenhand.toml")]
         config: PathBuf,
     },
+    /// Looks at an audit log.
+    Audit {
+        #[command(subcommand)]
+        task: audit_log::Task,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +61,24 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve { config } => {
+            let file = absolute(config)?;
+            with_sandbox(async |sandbox| {
+                serve::serve(file, sandbox)
+                    .await
+                    .map(|()| ExitCode::SUCCESS)
+            })
+        }
+        Command::Check { config } => {
+            let file = absolute(config)?;
+            with_sandbox(async |sandbox| check::check(file, sandbox).await)
+        }
+        Command::Audit { task } => audit_log::run(task),
+    }
+}
+
+fn with_sandbox(work: impl AsyncFnOnce(Sandbox) -> Result<ExitCode>) -> Result<ExitCode> {
     // Guests compute on threads of their own: one that spins delays no client and no vendor's answer.
     // Those that computed for long, on others that give way.
     let (io, fast) = (runtime("io", || {})?, runtime("guest", || {})?);
@@ -63,12 +88,7 @@ fn run(command: Command) -> Result<ExitCode> {
         slow: slow.handle().clone(),
     };
     let sandbox = Sandbox::new(io.handle().clone(), guests)?;
-    let code = match command {
-        Command::Serve { config } => io
-            .block_on(serve::serve(absolute(config)?, sandbox))
-            .map(|()| ExitCode::SUCCESS),
-        Command::Check { config } => io.block_on(check::check(absolute(config)?, sandbox)),
-    };
+    let code = io.block_on(work(sandbox));
     // What still runs belongs to nobody now.
     slow.shutdown_background();
     fast.shutdown_background();

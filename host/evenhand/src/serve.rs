@@ -1,11 +1,12 @@
 //! `evenhand serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use audit::{Log, Who};
 use axum::Router;
 use calls::{Caller, Calls};
 use catalog::Catalog;
@@ -21,13 +22,17 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use types::neutral::Task;
 
+use crate::witness::Witness;
+
 /// A connection on which no head of a request is complete for so long is closed: the idle ones of clients' pools, and those of
 /// somebody who sends a byte a minute.
 const HEAD: Duration = Duration::from_secs(60);
 
 /// Serves until it is told to stop; then calls that run may end.
 pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
-    let catalog = Arc::new(Catalog::open(file, sandbox).await?);
+    let log = audit_log(&file)?;
+    let sandbox = sandbox.witnessed_by(Arc::new(Witness { log: log.clone() }));
+    let catalog = Arc::new(Catalog::open(file, sandbox, log.clone()).await?);
     let (data, admin) = {
         let config = &catalog.now().config;
         (
@@ -43,7 +48,10 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     if let Some(admin) = admin {
         let listener = listen(admin, "admin.listen").await?;
         println!("admin on http://{}", listener.local_addr()?);
-        planes.push((listener, gateway::control_plane(catalog.clone())));
+        planes.push((
+            listener,
+            gateway::control_plane(catalog.clone(), log.clone()),
+        ));
     }
     let (stop, stopped) = watch::channel(());
     let planes = try_join_all(
@@ -70,9 +78,22 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
             _ = terminate.recv() => {}
         }
     };
-    tokio::select! {
+    let served = tokio::select! {
         served = planes => served.map(drop),
         () = told => Ok(()),
+    };
+    let closed = log.close().await;
+    served.and(closed.context("the audit log has no end"))
+}
+
+/// Opens the log that the configuration names.
+fn audit_log(file: &Path) -> Result<Log> {
+    match catalog::audit_log(file)? {
+        Some(path) => Log::open(&path, env!("CARGO_PKG_VERSION")).context("[audit]"),
+        None => {
+            println!("no [audit] is configured: loads, denials and admin calls are not recorded");
+            Ok(Log::off())
+        }
     }
 }
 
@@ -120,7 +141,7 @@ async fn run(listener: TcpListener, plane: Router, mut stopped: watch::Receiver<
 
 async fn reload_on_hangup(catalog: Arc<Catalog>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        catalog.reload().await;
+        catalog.reload(Who::Sighup).await;
     }
 }
 

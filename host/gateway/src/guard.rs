@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use audit::Who;
 use axum::http::{HeaderMap, Uri, header};
 use calls::Caller;
 use catalog::Snapshot;
@@ -35,13 +36,13 @@ pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Erro
 }
 
 /// Who sends a request of the control plane.
-pub(crate) fn operator(now: &Snapshot, headers: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn operator(now: &Snapshot, headers: &HeaderMap) -> Result<Who, Error> {
     let Some(token) = &now.admin_token else {
-        return local(headers);
+        return local(headers).map(|()| Who::Local);
     };
     let shown = credential(headers).unwrap_or_default();
     match bool::from(token.as_bytes().ct_eq(shown.as_bytes())) {
-        true => Ok(()),
+        true => Ok(Who::Token),
         false => Err(unauthorised(
             "the admin token is missing or wrong: send it as `Authorization: Bearer …`",
         )),

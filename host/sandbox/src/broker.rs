@@ -119,6 +119,9 @@ impl accelerators::Host for State {
                 ErrorCode::RefusedByPolicy,
                 "no accelerator that is granted to this plugin serves now: name one under [plugin.grant] accelerators",
             );
+            let wanted = need.backend.as_deref().unwrap_or("any");
+            self.plugin
+                .refused(&format!("accelerator {wanted}"), &error);
             return Ok(Err(error_in(error)));
         }
         let mut last = Error::new(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use types::config::Limits;
 use types::{Error, ErrorCode};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Engine, Store, Trap};
 
 use crate::bindings::wit;
@@ -57,11 +58,15 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bounds: &Bounds) -> S
 
 /// A trap, or a contract that was broken.
 pub(crate) fn failed(
-    plugin: &str,
+    shared: &Shared,
     error: &wasmtime::Error,
     memory_hit: bool,
     bounds: &Bounds,
 ) -> Error {
+    let plugin = shared.name.as_str();
+    if let Some(limit) = limit(error, memory_hit) {
+        shared.limited(limit);
+    }
     let what = match error.downcast_ref::<Trap>() {
         _ if memory_hit => format!(
             "overran its memory limit of {}",
@@ -78,6 +83,21 @@ pub(crate) fn failed(
     .of(plugin)
 }
 
+/// The limit behind a trap. Those of handles and copied bytes wasmtime tells in words only.
+fn limit(error: &wasmtime::Error, memory_hit: bool) -> Option<&'static str> {
+    let words = error.root_cause().to_string();
+    let table = error.downcast_ref::<ResourceTableError>();
+    if memory_hit {
+        Some("memory")
+    } else if matches!(table, Some(ResourceTableError::Full)) || words.contains("handle limit") {
+        Some("handles")
+    } else if words.contains("fuel allocated for hostcalls") {
+        Some("hostcall_bytes")
+    } else {
+        None
+    }
+}
+
 /// A plugin's own error. Where not the request is at fault, its message names the plugin.
 pub(crate) fn said(plugin: &str, error: wit::Error) -> Error {
     let mut error = error_out(error).of(plugin);
@@ -88,7 +108,9 @@ pub(crate) fn said(plugin: &str, error: wit::Error) -> Error {
 }
 
 /// A limit of time was reached.
-pub(crate) fn timed_out(plugin: &str, limit: &str, after: Duration) -> Error {
+pub(crate) fn timed_out(shared: &Shared, limit: &'static str, after: Duration) -> Error {
+    shared.limited(limit);
+    let plugin = shared.name.as_str();
     tracing::warn!(plugin, limit, ?after, "plugin timed out");
     Error::new(
         ErrorCode::TimedOut,
@@ -98,7 +120,9 @@ pub(crate) fn timed_out(plugin: &str, limit: &str, after: Duration) -> Error {
 }
 
 /// No place became free.
-pub(crate) fn busy(plugin: &str, wait: Duration) -> Error {
+pub(crate) fn busy(shared: &Shared, wait: Duration) -> Error {
+    shared.limited("concurrency");
+    let plugin = shared.name.as_str();
     let message =
         format!("the plugin {plugin:?} is busy: no place became free in {wait:?}; try again");
     let mut error = Error::new(ErrorCode::Overloaded, message).of(plugin);
@@ -107,7 +131,9 @@ pub(crate) fn busy(plugin: &str, wait: Duration) -> Error {
 }
 
 /// A limit of ours that wasmtime doesn't know was overrun.
-pub(crate) fn overran(plugin: &str, error: Error) -> Error {
+pub(crate) fn overran(shared: &Shared, error: Error) -> Error {
+    shared.limited("answer");
+    let plugin = shared.name.as_str();
     tracing::warn!(plugin, "plugin overran a limit: {}", error.message);
     Error {
         message: format!("the plugin {plugin:?}: {}", error.message),

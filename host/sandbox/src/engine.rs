@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::plugin::{Guest, Plugin};
 use crate::slice::Guests;
 use crate::state::State;
+use crate::witness::{Nobody, Told, Witness};
 
 /// Calls at a time, over all plugins: more would wait for a core anyway.
 pub(crate) const CALLS: u32 = 1000;
@@ -38,6 +39,7 @@ pub struct Sandbox {
     pub(crate) guests: Guests,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) broker: Broker,
+    pub(crate) witness: Told,
 }
 
 /// An engine, and what it links components to.
@@ -95,11 +97,19 @@ impl Sandbox {
             guests,
             slots: Arc::new(Semaphore::new(CALLS as usize)),
             broker: Broker::default(),
+            witness: Arc::new(Nobody),
         })
     }
 }
 
 impl Sandbox {
+    /// The same sandbox, whose plugins from now on are told of to somebody.
+    #[must_use]
+    pub fn witnessed_by(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witness = witness;
+        self
+    }
+
     /// Makes these the accelerators that providers find. Calls that run keep those that they opened.
     pub fn publish<'a>(&self, plugins: impl Iterator<Item = &'a Plugin>) {
         self.broker

@@ -111,11 +111,14 @@ impl Plugin {
                 Ok(Ok(Some(Ok(bytes)))) => Some((Ok(bytes), Some((passing, plugin, watch)))),
                 Ok(Ok(Some(Err(error)))) => Some((Err(error.of(plugin.name())), None)),
                 Err(_) if until < deadline => {
-                    Some((Err(call::timed_out(plugin.name(), "idle", idle)), None))
+                    Some((Err(call::timed_out(&plugin.shared, "idle", idle)), None))
                 }
                 Ok(Err(())) | Err(_) => {
                     let whole = plugin.bounds.deadline;
-                    Some((Err(call::timed_out(plugin.name(), "deadline", whole)), None))
+                    Some((
+                        Err(call::timed_out(&plugin.shared, "deadline", whole)),
+                        None,
+                    ))
                 }
             }
         })

@@ -104,7 +104,7 @@ impl Plugin {
             step = loop {
                 let next = answer.call_next(&mut *store, generation);
                 let Ok(batch) = timeout_at(until, next).await else {
-                    return Ok(Ok(Err(call::timed_out(self.name(), "idle", idle))));
+                    return Ok(Ok(Err(call::timed_out(&self.shared, "idle", idle))));
                 };
                 match batch? {
                     Err(error) => return Ok(Err(error)),
@@ -113,7 +113,7 @@ impl Plugin {
                     Ok(Some(events)) => {
                         let events: Vec<Event> = events.cross();
                         if let Err(error) = meter.count(&events) {
-                            return Ok(Ok(Err(call::overran(self.name(), error))));
+                            return Ok(Ok(Err(call::overran(&self.shared, error))));
                         }
                         pass.began();
                         break Step::Batch(events);

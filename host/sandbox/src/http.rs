@@ -17,7 +17,7 @@ impl http::Host for State {
             http::Payload::Body(body) => Some(self.table.delete(body)?),
         };
         let plugin = self.plugin.clone();
-        let sent = plugin.egress.send(Outgoing {
+        let sent = plugin.send(Outgoing {
             method: request.method,
             url: request.url,
             headers: request.headers,

@@ -46,6 +46,7 @@ pub(crate) struct Kept {
     pub(crate) name: String,
     pub(crate) bounds: Bounds,
     pub(crate) gate: Gate,
+    shared: Arc<Shared>,
     /// Of calls that wait or run.
     permits: Arc<Semaphore>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -74,7 +75,7 @@ impl Kept {
         let name = shared.name.clone();
         let mut owner = Owner {
             pre,
-            shared,
+            shared: shared.clone(),
             bounds: bounds.clone(),
             live: None,
             lives: 0,
@@ -101,6 +102,7 @@ impl Kept {
             name,
             permits: Arc::new(Semaphore::new(bounds.concurrency)),
             bounds,
+            shared,
             jobs,
         }))
     }
@@ -121,7 +123,7 @@ impl Kept {
         let permit = self.permits.clone().acquire_owned();
         let permit = match timeout(self.bounds.queue_wait, permit).await {
             Ok(Ok(permit)) => permit,
-            _ => return Err(call::busy(&self.name, self.bounds.queue_wait)),
+            _ => return Err(call::busy(&self.shared, self.bounds.queue_wait)),
         };
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |owner| {
@@ -244,11 +246,11 @@ impl Owner {
                     .live
                     .take()
                     .is_some_and(|live| live.store.data().memory.hit);
-                call::failed(&name, &trap, memory_hit, &self.bounds)
+                call::failed(&self.shared, &trap, memory_hit, &self.bounds)
             }
             Err(_) => {
                 self.live = None;
-                call::timed_out(&name, limit, within)
+                call::timed_out(&self.shared, limit, within)
             }
         };
         // Either cost the instance.

@@ -29,6 +29,7 @@ mod scrub;
 mod slice;
 mod state;
 mod weights;
+mod witness;
 
 pub use body::Body;
 pub use egress::Secrets;
@@ -38,3 +39,4 @@ pub use gate::Gate;
 pub use generate::Events;
 pub use plugin::{Kind, Plugin};
 pub use slice::{Guests, give_way};
+pub use witness::Witness;

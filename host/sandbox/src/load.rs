@@ -70,6 +70,7 @@ impl Sandbox {
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),
+            witness: self.witness.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
         let component = compile(place, bytes).await?;
@@ -144,13 +145,10 @@ impl Sandbox {
                 let within = PROBE.min(bounds.deadline);
                 let outcome = tokio::time::timeout(within, asked).await;
                 let dialects = match outcome {
-                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
-                    Ok(Err(trap)) => bail!(call::failed(
-                        &shared.name,
-                        &trap,
-                        store.data().memory.hit,
-                        bounds
-                    )),
+                    Err(_) => bail!(call::timed_out(shared, "load", within)),
+                    Ok(Err(trap)) => {
+                        bail!(call::failed(shared, &trap, store.data().memory.hit, bounds))
+                    }
                     Ok(Ok(Err(error))) => bail!(error_out(error)),
                     Ok(Ok(Ok(dialects))) => dialects,
                 };
@@ -172,7 +170,7 @@ impl Sandbox {
                 let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
                 let within = PROBE.min(bounds.deadline);
                 match tokio::time::timeout(within, kept.describe(false)).await {
-                    Err(_) => bail!(call::timed_out(&shared.name, "load", within)),
+                    Err(_) => bail!(call::timed_out(shared, "load", within)),
                     Ok(described) => drop(described?),
                 }
                 Ok((Guest::Accelerator(kept), Vec::new()))

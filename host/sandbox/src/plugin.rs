@@ -197,13 +197,13 @@ impl Plugin {
                 })
             }
             Ok(Err(trap)) => Err(call::failed(
-                self.name(),
+                &self.shared,
                 &trap,
                 store.data().memory.hit,
                 &self.bounds,
             )),
             Err(_) => Err(call::timed_out(
-                self.name(),
+                &self.shared,
                 "deadline",
                 self.bounds.deadline,
             )),
@@ -220,7 +220,7 @@ impl Plugin {
         };
         match timeout(self.bounds.queue_wait, wait).await {
             Ok(Some(seat)) => Ok(seat),
-            _ => Err(call::busy(self.name(), self.bounds.queue_wait)),
+            _ => Err(call::busy(&self.shared, self.bounds.queue_wait)),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::egress::Egress;
 use crate::limits::MemoryLimit;
 use crate::logs;
 use crate::weights::Granted;
+use crate::witness::Told;
 
 /// What all instances of a plugin's revision share.
 pub(crate) struct Shared {
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) weights: Granted,
     pub(crate) accelerators: Vec<String>,
     pub(crate) broker: Broker,
+    pub(crate) witness: Told,
 }
 
 /// The data of one store.

@@ -38,7 +38,12 @@ impl wit_weights::Host for State {
     ) -> wasmtime::Result<Result<Resource<WeightsFile>, wit::Error>> {
         match open(&self.plugin.weights, name) {
             Ok(file) => Ok(Ok(self.table.push(file)?)),
-            Err(error) => Ok(Err(error_in(error))),
+            Err(error) => {
+                if error.code == ErrorCode::RefusedByPolicy {
+                    self.plugin.refused("weights", &error);
+                }
+                Ok(Err(error_in(error)))
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The configuration file. Reading it checks shape only; whether an environment variable is set or a file is there is
 //! checked where it is used. An unknown key is an error that names its line.
 
+mod audit;
 mod grant;
+mod powers;
 mod route;
 
 use std::collections::HashSet;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub use audit::Audit;
 pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
 pub use route::{Policy, Route, RouteTarget, Target};
 
@@ -25,6 +28,9 @@ pub struct Config {
     /// The control plane; absent: none.
     #[serde(default)]
     pub admin: Option<Admin>,
+    /// Where loads, grants, denials and admin calls are recorded; absent: nowhere.
+    #[serde(default)]
+    pub audit: Option<Audit>,
     /// The plugins.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<Plugin>,
