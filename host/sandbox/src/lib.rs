@@ -21,8 +21,11 @@ mod limits;
 mod load;
 mod logs;
 mod plugin;
+mod quota;
 mod scrub;
+mod sigv4;
 mod state;
+mod wasi;
 mod weights;
 
 pub use body::Body;

@@ -5,7 +5,9 @@
 mod accelerators;
 mod limits;
 mod load;
+mod network;
 mod outside;
 mod secrets;
 mod support;
 mod vendor;
+mod wasi;
