@@ -90,7 +90,7 @@ impl Catalog {
     /// # Errors
     /// The file can't be read, is invalid, or names a key's secret that isn't set.
     pub async fn open(file: PathBuf, sandbox: Sandbox, log: Log) -> anyhow::Result<Self> {
-        let wanted = read(&file)?;
+        let wanted = read(&file).await?;
         let folder = folder(&file);
         let empty = BTreeMap::new();
         let (revisions, status) = load(&wanted.config, folder, &empty, &sandbox).await;
@@ -123,7 +123,10 @@ impl Catalog {
     pub async fn reload(&self, who: Who) {
         let _one = self.changing.lock().await;
         let before = self.current.load_full();
-        let wanted = match read(&self.file).and_then(|wanted| keep_addresses(wanted, &before)) {
+        let wanted = match read(&self.file)
+            .await
+            .and_then(|wanted| keep_addresses(wanted, &before))
+        {
             Ok(wanted) => wanted,
             Err(error) => {
                 let error = format!("{error:#}");
@@ -186,7 +189,7 @@ impl Catalog {
             .chain(token)
             .filter_map(|source| match source {
                 types::config::SecretSource::File(path) => Some(resolve(folder, path)),
-                types::config::SecretSource::Env(_) => None,
+                _ => None,
             });
         let components = plugins.map(|plugin| resolve(folder, &plugin.source));
         std::iter::once(self.file.clone())
@@ -206,18 +209,22 @@ pub(crate) fn parse(file: &Path) -> anyhow::Result<Config> {
     Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))
 }
 
-fn read(file: &Path) -> anyhow::Result<Wanted> {
+async fn read(file: &Path) -> anyhow::Result<Wanted> {
     let config = parse(file)?;
-    let keys = config.keys.iter().map(|key| {
-        let secret = secrets::read(&key.secret, folder(file))
-            .with_context(|| format!("key {:?}", key.name))?;
-        Ok((key.clone(), secret))
-    });
-    let keys = keys.collect::<anyhow::Result<_>>()?;
+    let mut keys = Vec::new();
+    for key in &config.keys {
+        let secret = secrets::read(&key.secret, folder(file)).await;
+        let secret = secret.with_context(|| format!("key {:?}", key.name))?;
+        keys.push((key.clone(), secret));
+    }
     let token = config.admin.as_ref().and_then(|admin| admin.token.as_ref());
-    let admin_token = token
-        .map(|source| secrets::read(source, folder(file)).context("admin.token"))
-        .transpose()?;
+    let admin_token = match token {
+        Some(source) => {
+            let token = secrets::read(source, folder(file)).await;
+            Some(token.context("admin.token")?)
+        }
+        None => None,
+    };
     Ok(Wanted {
         config,
         keys,
@@ -261,7 +268,7 @@ async fn load(
     for entry in &config.plugins {
         let name = &entry.name;
         let old = before.get(name);
-        let new = match (Source::read(entry, folder), old) {
+        let new = match (Source::read(entry, folder).await, old) {
             (Ok(source), Some(old)) if source.makes(old) => Ok(old.clone()),
             (Ok(source), _) => source.load(sandbox).await.map(|new| {
                 tracing::info!(plugin = name, digest = new.digest, "serving");

@@ -44,7 +44,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Reads an entry's files and secrets.
-    pub(crate) fn read(entry: &Entry, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn read(entry: &Entry, folder: &Path) -> anyhow::Result<Self> {
         let mut entry = entry.clone();
         entry.source = resolve(folder, &entry.source);
         for path in entry.grant.weights.values_mut() {
@@ -52,8 +52,8 @@ impl Source {
         }
         let mut secrets = BTreeMap::new();
         for (name, granted) in &entry.grant.secrets {
-            let value = crate::secrets::read(&granted.source, folder)
-                .with_context(|| format!("secret {name:?}"))?;
+            let value = crate::secrets::read(&granted.source, folder).await;
+            let value = value.with_context(|| format!("secret {name:?}"))?;
             secrets.insert(name.clone(), value);
         }
         let bytes = std::fs::read(&entry.source)

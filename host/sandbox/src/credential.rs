@@ -1,7 +1,10 @@
 //! A secret that the host attaches to a plugin's requests, and where it may go.
 
+use std::time::SystemTime;
+
 use anyhow::Context;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::Request;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use types::Error;
 use types::config::{AttachAs, Origin, SecretGrant};
 use url::Url;
@@ -9,21 +12,24 @@ use zeroize::Zeroizing;
 
 use crate::egress::refused;
 use crate::scrub::Masks;
+use crate::sigv4::Signer;
 
 /// A secret's value, and where it may go.
 pub(crate) struct Credential {
     name: String,
-    value: Zeroizing<String>,
-    attach: Attach,
+    place: Place,
     to: Vec<Origin>,
+    auto: bool,
 }
 
 /// Where it is put.
-enum Attach {
-    /// Into this field, behind these words.
-    Field(HeaderName, &'static str),
+enum Place {
+    /// Into this field.
+    Field(HeaderName, Zeroizing<String>),
     /// Into this parameter of the query.
-    Query(String),
+    Query(String, Zeroizing<String>),
+    /// Nowhere: it signs the request.
+    Signature(Signer),
 }
 
 impl Credential {
@@ -34,50 +40,78 @@ impl Credential {
         value: Zeroizing<String>,
         masks: &mut Masks,
     ) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            HeaderValue::from_str(&value).is_ok(),
-            "secret {name:?} has characters that no header field may have"
-        );
-        masks
-            .add(&value)
-            .with_context(|| format!("secret {name:?}"))?;
-        let attach = match &granted.attach {
-            AttachAs::Bearer => Attach::Field(AUTHORIZATION, "Bearer "),
+        let named = || format!("secret {name:?}");
+        let mut plain = |words: &str| {
+            masks.add(&value).with_context(named)?;
+            let value = Zeroizing::new(format!("{words}{}", *value));
+            anyhow::ensure!(
+                HeaderValue::from_str(&value).is_ok(),
+                "secret {name:?} has characters that no header field may have"
+            );
+            Ok(value)
+        };
+        let place = match &granted.attach {
+            AttachAs::Bearer => Place::Field(AUTHORIZATION, plain("Bearer ")?),
             AttachAs::Header(field) => {
-                let field = HeaderName::from_bytes(field.as_bytes())
-                    .with_context(|| format!("secret {name:?}: {field:?} is no header name"))?;
-                Attach::Field(field, "")
+                let name = HeaderName::from_bytes(field.as_bytes());
+                let name =
+                    name.with_context(|| format!("{}: {field:?} is no header name", named()))?;
+                Place::Field(name, plain("")?)
             }
-            AttachAs::Query(parameter) => Attach::Query(parameter.clone()),
+            AttachAs::Query(parameter) => {
+                masks.add(&value).with_context(named)?;
+                Place::Query(parameter.clone(), value)
+            }
+            AttachAs::AwsSigv4 { region, service } => {
+                let signer = Signer::new(&value, region, service, masks);
+                Place::Signature(signer.with_context(named)?)
+            }
         };
         Ok(Self {
             name: name.into(),
-            value,
-            attach,
+            place,
             to: granted.to.clone(),
+            auto: granted.auto,
         })
     }
 
+    /// It signs the whole of a request, so that must be here first.
+    pub(crate) fn signs(&self) -> bool {
+        matches!(self.place, Place::Signature(_))
+    }
+
+    /// It belongs to every request of this kind, unasked.
+    pub(crate) fn is_for(&self, url: &Url) -> bool {
+        self.auto && self.may_go_to(url)
+    }
+
+    fn may_go_to(&self, url: &Url) -> bool {
+        self.to.iter().any(|origin| origin.holds(url))
+    }
+
     /// Puts it where it belongs, if it may go there.
-    pub(crate) fn attach(&self, url: &mut Url, headers: &mut HeaderMap) -> Result<(), Error> {
-        let name = &self.name;
-        if !self.to.iter().any(|origin| origin.holds(url)) {
+    pub(crate) fn attach(&self, request: &mut Request) -> Result<(), Error> {
+        if !self.may_go_to(request.url()) {
             return Err(refused(format!(
-                "the secret {name:?} is not bound to {}",
-                url.origin().ascii_serialization()
+                "the secret {:?} is not bound to {}",
+                self.name,
+                request.url().origin().ascii_serialization()
             )));
         }
-        match &self.attach {
-            Attach::Field(field, words) => {
-                let value = Zeroizing::new(format!("{words}{}", *self.value));
-                let mut value = HeaderValue::from_str(&value)
-                    .map_err(|_| refused(format!("the secret {name:?} fits no header field")))?;
+        match &self.place {
+            Place::Field(field, value) => {
+                let value = HeaderValue::from_str(value);
+                let mut value = value.map_err(|_| {
+                    refused(format!("the secret {:?} fits no header field", self.name))
+                })?;
                 value.set_sensitive(true);
-                headers.insert(field.clone(), value);
+                request.headers_mut().insert(field.clone(), value);
             }
-            Attach::Query(parameter) => {
-                url.query_pairs_mut().append_pair(parameter, &self.value);
+            Place::Query(parameter, value) => {
+                let url = request.url_mut();
+                url.query_pairs_mut().append_pair(parameter, value);
             }
+            Place::Signature(signer) => signer.sign(request, SystemTime::now())?,
         }
         Ok(())
     }

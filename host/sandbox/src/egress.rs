@@ -5,6 +5,7 @@
 //! - redirects (they are answers) and proxies from the environment (none are used);
 //! - header fields by which a component could name another host, frame the body or bring its own credential;
 //! - credentials towards origins that they aren't bound to. A credential never enters the sandbox;
+//! - more of the network than the plugin's limits give it;
 //! - answers that repeat a credential: it is masked in them, and one in which it couldn't be is refused.
 
 use std::collections::BTreeMap;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use anyhow::Context;
 use futures::StreamExt;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RANGE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE,
+    TRANSFER_ENCODING,
 };
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
-use types::config::{EgressRule, Grant};
+use types::config::{EgressRule, Grant, Limits};
 use types::{Error, ErrorCode};
 use url::Url;
 use zeroize::Zeroizing;
@@ -26,6 +28,7 @@ use zeroize::Zeroizing;
 use crate::address::{self, CheckedResolver, RefusedAddress};
 use crate::body::Body;
 use crate::credential::Credential;
+use crate::quota::Quota;
 use crate::scrub::{self, Masks};
 
 /// A name that doesn't connect in this time won't.
@@ -52,7 +55,18 @@ pub(crate) struct Outgoing {
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Option<Body>,
-    pub(crate) credential: Option<String>,
+    /// Of the payload, where it is known before it is here.
+    pub(crate) length: Option<u64>,
+    pub(crate) attach: Attach,
+}
+
+/// Which credentials go with a request.
+pub(crate) enum Attach {
+    None,
+    /// The secret of this name.
+    Named(String),
+    /// Those that go with every request to its origin.
+    Auto,
 }
 
 /// A plugin's gate to the network. Its connections are its own: no plugin gets another's from a pool.
@@ -61,13 +75,19 @@ pub(crate) struct Egress {
     allow_private: bool,
     credentials: BTreeMap<String, Credential>,
     masks: Arc<Masks>,
+    quota: Quota,
     client: reqwest::Client,
     io: Handle,
 }
 
 impl Egress {
     /// `secrets` has a value for each secret of the grant.
-    pub(crate) fn new(grant: &Grant, secrets: &Secrets, io: Handle) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        grant: &Grant,
+        limits: &Limits,
+        secrets: &Secrets,
+        io: Handle,
+    ) -> anyhow::Result<Self> {
         let mut credentials = BTreeMap::new();
         let mut masks = Masks::default();
         for (name, granted) in &grant.secrets {
@@ -94,13 +114,15 @@ impl Egress {
             allow_private: grant.allow_private,
             credentials,
             masks: Arc::new(masks),
+            quota: Quota::new(limits),
             client,
             io,
         })
     }
 
     pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
-        let request = self.prepare(out)?;
+        let request = self.prepare(out).await?;
+        let place = self.quota.place()?;
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let client = self.client.clone();
         // On the I/O runtime, so that a busy guest can't starve the connection; dropped, it is aborted.
@@ -131,10 +153,11 @@ impl Egress {
             .bytes_stream()
             .map(move |piece| piece.map_err(|e| failed(&host, &e)))
             .boxed();
+        let body = scrub::stream(&self.masks, self.quota.incoming(stream, place));
         Ok(Response {
             status,
             headers,
-            body: Some(Body::from_stream(scrub::stream(&self.masks, stream))),
+            body: Some(Body::from_stream(body)),
         })
     }
 
@@ -144,7 +167,7 @@ impl Egress {
     }
 
     /// Checks what a component wants to send and makes it what is sent.
-    fn prepare(&self, out: Outgoing) -> Result<reqwest::Request, Error> {
+    async fn prepare(&self, out: Outgoing) -> Result<reqwest::Request, Error> {
         let mut url =
             Url::parse(&out.url).map_err(|e| refused(format!("{:?} is no URL: {e}", out.url)))?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -196,18 +219,38 @@ impl Egress {
         if !self.masks.is_empty() {
             headers.remove(RANGE);
         }
-        if let Some(name) = &out.credential {
-            let credential = self.credentials.get(name);
-            credential
-                .ok_or_else(|| refused(format!("no secret {name:?} is granted")))?
-                .attach(&mut url, &mut headers)?;
+        if let Some(length) = out.length {
+            self.quota.admits(length)?;
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        let mut attached: Vec<&Credential> = match &out.attach {
+            Attach::None => Vec::new(),
+            Attach::Named(name) => {
+                let granted = self.credentials.get(name);
+                vec![granted.ok_or_else(|| refused(format!("no secret {name:?} is granted")))?]
+            }
+            Attach::Auto => {
+                let granted = self.credentials.values();
+                granted
+                    .filter(|credential| credential.is_for(&url))
+                    .collect()
+            }
+        };
+        // A signature is over all that the others add.
+        attached.sort_by_key(|credential| credential.signs());
+        let mut payload = out.payload;
+        if attached.last().is_some_and(|last| last.signs())
+            && let Some(body) = payload
+        {
+            payload = Some(self.quota.whole(body).await?);
         }
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = headers;
-        *request.body_mut() = out.payload.map(|body| match body.into_bytes_or_stream() {
-            Ok(bytes) => reqwest::Body::from(bytes),
-            Err(stream) => reqwest::Body::wrap_stream(stream),
-        });
+        let body = payload.map(|body| self.quota.outgoing(body));
+        *request.body_mut() = body.transpose()?;
+        for credential in attached {
+            credential.attach(&mut request)?;
+        }
         Ok(request)
     }
 }
@@ -258,6 +301,10 @@ fn failed(host: &str, error: &reqwest::Error) -> Error {
     while let Some(inner) = cause {
         if inner.downcast_ref::<RefusedAddress>().is_some() {
             return refused(format!("{host}: {inner}"));
+        }
+        // Of the request's own body.
+        if let Some(ours) = inner.downcast_ref::<Error>() {
+            return ours.clone();
         }
         last = inner.to_string();
         cause = inner.source();

@@ -54,6 +54,7 @@ impl Place {
         let engine = Engine::new(config).map_err(foreign)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(foreign)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(foreign)?;
         bindings::provider::ProviderWorld::add_to_linker::<_, HasSelf<State>>(
             &mut linker,
             |state| state,

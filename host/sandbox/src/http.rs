@@ -6,7 +6,7 @@ use crate::bindings::http;
 use crate::body::Body;
 use crate::call::Out;
 use crate::convert::error_in;
-use crate::egress::{Outgoing, Response};
+use crate::egress::{Attach, Outgoing, Response};
 use crate::state::State;
 
 impl http::Host for State {
@@ -22,7 +22,8 @@ impl http::Host for State {
             url: request.url,
             headers: request.headers,
             payload,
-            credential: request.credential,
+            length: None,
+            attach: request.credential.map_or(Attach::None, Attach::Named),
         });
         match sent.await {
             Ok(response) => Ok(Ok(self.table.push(response)?)),

@@ -25,9 +25,12 @@ mod limits;
 mod load;
 mod logs;
 mod plugin;
+mod quota;
 mod scrub;
+mod sigv4;
 mod slice;
 mod state;
+mod wasi;
 mod weights;
 mod witness;
 

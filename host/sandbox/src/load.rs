@@ -66,7 +66,7 @@ impl Sandbox {
             name: entry.name.clone(),
             config: serde_json::to_string(&entry.config)
                 .context("the plugin's config is not JSON")?,
-            egress: Egress::new(grant, secrets, self.io.clone())?,
+            egress: Egress::new(grant, &entry.limits, secrets, self.io.clone())?,
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),

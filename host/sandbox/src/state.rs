@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::bindings::{config, log, tensors, wit};
 use crate::broker::Broker;
 use crate::egress::Egress;
 use crate::limits::MemoryLimit;
 use crate::logs;
+use crate::wasi::Gate;
 use crate::weights::Granted;
 use crate::witness::Told;
 
@@ -33,6 +35,8 @@ pub(crate) struct State {
     pub(crate) log: Arc<logs::Budget>,
     /// The accelerator that failed this call.
     pub(crate) blame: Option<String>,
+    pub(crate) http: WasiHttpCtx,
+    pub(crate) gate: Gate,
 }
 
 impl State {
@@ -51,6 +55,8 @@ impl State {
             wasi,
             table,
             memory: MemoryLimit::new(memory),
+            gate: Gate(plugin.clone()),
+            http: WasiHttpCtx::new(),
             plugin,
             log,
             blame: None,

@@ -102,3 +102,51 @@ key = { env = "X", as = "bearer", to = ["https://a.example"] }"#;
     );
     assert!(!error.contains("sk-0"), "{error}");
 }
+
+#[test]
+fn a_signature_is_over_the_request_that_is_sent() {
+    const KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    const TOKEN: &str = "a-session-token-of-the-vendor";
+    let world = World::new();
+    world.run(async {
+        let vendor = Vendor::start().await;
+        let origin = vendor.origin();
+        let text = format!(
+            r#"config = {{ vendor = "{origin}" }}
+[plugin.grant]
+egress = ["POST {origin}/*"]
+[plugin.grant.secrets]
+key = {{ env = "X", as = {{ aws-sigv4 = {{ region = "r-1", service = "svc" }} }}, to = ["{origin}"] }}
+[plugin.limits]
+request_bytes = 20"#
+        );
+        let bytes = std::fs::read(crate::support::file("misbehaving")).unwrap();
+        let secret = format!("AKIDEXAMPLE:{KEY}:{TOKEN}");
+        let secrets = [("key", secret.as_str())];
+        let hostile = world
+            .load_bytes(bytes, "hostile", &text, &secrets)
+            .await
+            .unwrap();
+        // A body that comes in pieces is waited for.
+        for sent in [forward(&hostile, "x").await, crate::network::stream(&hostile, 2).await] {
+            assert_eq!(sent.unwrap().status, 200);
+            let seen = vendor.last().0.unwrap();
+            let signature = seen.header("authorization").unwrap();
+            assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{signature}");
+            assert!(signature.contains("/r-1/svc/aws4_request"), "{signature}");
+            assert_eq!(seen.header("x-amz-security-token"), Some(TOKEN));
+            assert_eq!(seen.header("content-length"), Some("10"));
+        }
+        // Of `1234512345`, by sha256sum.
+        assert_eq!(
+            vendor.last().0.unwrap().header("x-amz-content-sha256"),
+            Some("e4a0a90e5ac07d5435c6f25c4cf7cc565becb797bb5b83c515bc427ef32a4770")
+        );
+        let error = crate::network::stream(&hostile, 5).await.err().unwrap();
+        assert_eq!(error.code, ErrorCode::TooLarge);
+        let answer = forward(&hostile, "echo").await.unwrap();
+        let body: Vec<_> = answer.body.map(Result::unwrap).collect().await;
+        let told = String::from_utf8(body.concat()).unwrap();
+        assert!(told.contains("AKIDEXAMPLE") && !told.contains(TOKEN), "{told}");
+    });
+}

@@ -32,6 +32,8 @@ pub enum SecretSource {
     Env(String),
     /// A file; one final newline is not part of it.
     File(PathBuf),
+    /// A program and its arguments; it prints the value, of which one final newline is not part.
+    Command(Vec<String>),
 }
 
 /// A secret that the host attaches on a plugin's behalf.
@@ -43,6 +45,8 @@ pub struct SecretGrant {
     pub attach: AttachAs,
     /// The only origins that it is attached towards.
     pub to: Vec<Origin>,
+    /// It is attached to every request that the plugin sends there by plain `wasi:http`, which has no way to name it.
+    pub auto: bool,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +54,7 @@ pub struct SecretGrant {
 struct RawSource {
     env: Option<String>,
     file: Option<PathBuf>,
+    command: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -57,17 +62,28 @@ struct RawSource {
 struct RawGrant {
     env: Option<String>,
     file: Option<PathBuf>,
+    command: Option<Vec<String>>,
     #[serde(rename = "as")]
     attach: AttachAs,
     to: Vec<Origin>,
+    #[serde(default)]
+    auto: bool,
 }
 
 impl SecretSource {
-    fn of<E: de::Error>(env: Option<String>, file: Option<PathBuf>) -> Result<Self, E> {
-        match (env, file) {
-            (Some(name), None) => Ok(Self::Env(name)),
-            (None, Some(path)) => Ok(Self::File(path)),
-            _ => Err(E::custom("a secret has either `env` or `file`")),
+    fn of<E: de::Error>(
+        env: Option<String>,
+        file: Option<PathBuf>,
+        command: Option<Vec<String>>,
+    ) -> Result<Self, E> {
+        match (env, file, command) {
+            (Some(name), None, None) => Ok(Self::Env(name)),
+            (None, Some(path), None) => Ok(Self::File(path)),
+            (None, None, Some(command)) if command.is_empty() => Err(E::custom(
+                "`command` is empty: write the program and its arguments, [\"prog\", \"arg\"]",
+            )),
+            (None, None, Some(command)) => Ok(Self::Command(command)),
+            _ => Err(E::custom("a secret has one of `env`, `file` and `command`")),
         }
     }
 }
@@ -75,7 +91,7 @@ impl SecretSource {
 impl<'de> Deserialize<'de> for SecretSource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw: RawSource = table(deserializer)?;
-        Self::of(raw.env, raw.file)
+        Self::of(raw.env, raw.file, raw.command)
     }
 }
 
@@ -88,9 +104,10 @@ impl<'de> Deserialize<'de> for SecretGrant {
             ));
         }
         Ok(Self {
-            source: SecretSource::of(raw.env, raw.file)?,
+            source: SecretSource::of(raw.env, raw.file, raw.command)?,
             attach: raw.attach,
             to: raw.to,
+            auto: raw.auto,
         })
     }
 }
@@ -102,7 +119,7 @@ fn table<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Res
             .try_into()
             .map_err(|error: toml::de::Error| de::Error::custom(error.message())),
         _ => Err(de::Error::custom(
-            "a secret is a table, { env = \"NAME\" } or { file = \"PATH\" }; its value is never in this file",
+            "a secret is a table, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\"] }; its value is never in this file",
         )),
     }
 }
@@ -117,6 +134,13 @@ pub enum AttachAs {
     Header(String),
     /// This parameter of the query.
     Query(String),
+    /// A signature over the request. The secret is `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`.
+    AwsSigv4 {
+        /// Where the service runs.
+        region: String,
+        /// The service's name in signatures.
+        service: String,
+    },
 }
 
 /// Scheme, host and port of a URL.
@@ -264,6 +288,40 @@ fn parse_http(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_may_sign() {
+        let text = |more: &str| {
+            format!(
+                "env = \"A\"\nto = [\"https://a.example\"]\nas = {{ aws-sigv4 = {{ region = \"r\", service = \"s\"{more} }} }}"
+            )
+        };
+        let granted: SecretGrant = toml::from_str(&text("")).unwrap();
+        let (region, service) = ("r".into(), "s".into());
+        assert_eq!(granted.attach, AttachAs::AwsSigv4 { region, service });
+        let error = toml::from_str::<SecretGrant>(&text(", x = 1")).unwrap_err();
+        assert!(error.to_string().contains("unknown field"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_has_one_source() {
+        let source = |text: &str| toml::from_str::<SecretSource>(text);
+        assert_eq!(
+            source(r#"command = ["pass", "show", "key"]"#),
+            Ok(SecretSource::Command(
+                ["pass", "show", "key"].map(str::to_owned).into()
+            ))
+        );
+        for (text, named) in [
+            ("command = []", "empty"),
+            ("command = \"pass show key\"", "expected a sequence"),
+            ("env = \"A\"\ncommand = [\"b\"]", "one of"),
+            ("", "one of"),
+        ] {
+            let error = source(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 
     fn allows(rule: &str, method: &str, url: &str) -> bool {
         let rule: EgressRule = rule.parse().unwrap();

@@ -118,6 +118,14 @@ pub struct Limits {
     pub handles: usize,
     /// Bytes that one call of a host function may make the host copy.
     pub hostcall_bytes: ByteSize,
+    /// The body of one request to the outside.
+    pub request_bytes: ByteSize,
+    /// The body of one answer from there.
+    pub response_bytes: ByteSize,
+    /// Requests in any minute; absent: as many as there are.
+    pub requests_per_minute: Option<u32>,
+    /// Requests that are open at a time, from their sending to the end of their answer's body.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -131,6 +139,12 @@ impl Default for Limits {
             handles: 1000,
             // Twice the largest body that a request may have by default.
             hostcall_bytes: ByteSize::mib(64),
+            request_bytes: ByteSize::mib(64),
+            // An answer streams: the limit is there to end one that never would.
+            response_bytes: ByteSize::gib(1),
+            requests_per_minute: None,
+            // Two for each call.
+            connections: 512,
         }
     }
 }
@@ -226,6 +240,10 @@ impl Config {
                 || limits.memory.0 == 0
                 || limits.handles == 0
                 || limits.hostcall_bytes.0 == 0
+                || limits.request_bytes.0 == 0
+                || limits.response_bytes.0 == 0
+                || limits.requests_per_minute == Some(0)
+                || limits.connections == 0
                 || limits.deadline.is_zero()
                 || limits.idle.is_zero()
             {
@@ -334,6 +352,10 @@ mod tests {
         for (text, named) in [
             (" \n".to_owned(), "empty"),
             (plugin("a", "limits = { handles = 0 }"), "limit of 0"),
+            (
+                plugin("a", "limits = { requests_per_minute = 0 }"),
+                "limit of 0",
+            ),
             (
                 plugin("a", "grant = { accelerators = [\"b\"] }") + &plugin("b", ""),
                 "\"b\"",

@@ -14,15 +14,24 @@ impl Grant {
             let from = match &secret.source {
                 SecretSource::Env(variable) => format!("the environment variable {variable}"),
                 SecretSource::File(path) => format!("the file {}", path.display()),
+                SecretSource::Command(command) => format!("what {:?} prints", command[0]),
             };
             let place = match &secret.attach {
                 AttachAs::Bearer => "bearer token".to_owned(),
                 AttachAs::Header(field) => format!("header {field}"),
                 AttachAs::Query(parameter) => format!("query parameter {parameter}"),
+                AttachAs::AwsSigv4 { region, service } => {
+                    format!("signature (aws-sigv4) for {service} in {region}")
+                }
+            };
+            let auto = if secret.auto {
+                ", to every request by wasi:http too"
+            } else {
+                ""
             };
             let to: Vec<String> = secret.to.iter().map(ToString::to_string).collect();
             powers.push(format!(
-                "may have the secret {name:?} ({from}) attached as {place} towards {}; it never sees it",
+                "may have the secret {name:?} ({from}) attached as {place} towards {}{auto}; it never sees it",
                 to.join(", ")
             ));
         }

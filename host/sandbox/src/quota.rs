@@ -1,0 +1,209 @@
+//! How much of the network a plugin may use: `request_bytes`, `response_bytes`, `requests_per_minute` and `connections` of its limits.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use bytesize::ByteSize;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use types::config::Limits;
+use types::{Error, ErrorCode};
+
+use crate::body::Body;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a plugin may still use. All its calls share it.
+pub(crate) struct Quota {
+    request_bytes: ByteSize,
+    response_bytes: ByteSize,
+    rate: Option<Rate>,
+    connections: usize,
+    free: Arc<Semaphore>,
+}
+
+/// Held from the moment that a request is sent until its answer's body has ended.
+pub(crate) struct Place(
+    #[expect(dead_code, reason = "it counts while it is held")] OwnedSemaphorePermit,
+);
+
+impl Quota {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            request_bytes: limits.request_bytes,
+            response_bytes: limits.response_bytes,
+            rate: limits.requests_per_minute.map(Rate::new),
+            connections: limits.connections,
+            free: Arc::new(Semaphore::new(
+                limits.connections.min(Semaphore::MAX_PERMITS),
+            )),
+        }
+    }
+
+    /// A request may be sent now.
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        let Ok(permit) = self.free.clone().try_acquire_owned() else {
+            let message = format!(
+                "{} requests of the plugin are open, as many as limits.connections allows; try again",
+                self.connections
+            );
+            return Err(later(
+                ErrorCode::Overloaded,
+                message,
+                Duration::from_secs(1),
+            ));
+        };
+        if let Some(rate) = &self.rate
+            && let Err(wait) = rate.take(Instant::now())
+        {
+            let message = format!(
+                "the plugin sent {} requests in a minute, as many as limits.requests_per_minute allows",
+                rate.most
+            );
+            return Err(later(ErrorCode::RateLimited, message, wait));
+        }
+        Ok(Place(permit))
+    }
+
+    /// Is a body of this length within its limit?
+    pub(crate) fn admits(&self, length: u64) -> Result<(), Error> {
+        match length > self.request_bytes.as_u64() {
+            true => Err(too_large(self.request_bytes)),
+            false => Ok(()),
+        }
+    }
+
+    /// A request's body, within its limit.
+    pub(crate) fn outgoing(&self, body: Body) -> Result<reqwest::Body, Error> {
+        match body.into_bytes_or_stream() {
+            Ok(bytes) => {
+                self.admits(bytes.len() as u64)?;
+                Ok(bytes.into())
+            }
+            Err(stream) => Ok(reqwest::Body::wrap_stream(self.limited(stream))),
+        }
+    }
+
+    /// A request's body once all of it is here.
+    pub(crate) async fn whole(&self, body: Body) -> Result<Body, Error> {
+        match body.into_bytes_or_stream() {
+            Ok(bytes) => Ok(Body::from_bytes(bytes)),
+            Err(stream) => {
+                let pieces = self.limited(stream);
+                let all = pieces.try_fold(BytesMut::new(), |mut all, piece| async move {
+                    all.extend_from_slice(&piece);
+                    Ok(all)
+                });
+                Ok(Body::from_bytes(all.await?.freeze()))
+            }
+        }
+    }
+
+    fn limited(
+        &self,
+        body: BoxStream<'static, Result<Bytes, Error>>,
+    ) -> BoxStream<'static, Result<Bytes, Error>> {
+        let limit = self.request_bytes;
+        within(body, limit, (), move || too_large(limit))
+    }
+
+    /// An answer's body, within its limit. At its end the place is free.
+    pub(crate) fn incoming(
+        &self,
+        body: BoxStream<'static, Result<Bytes, Error>>,
+        place: Place,
+    ) -> BoxStream<'static, Result<Bytes, Error>> {
+        let limit = self.response_bytes;
+        within(body, limit, place, move || {
+            let message =
+                format!("the answer's body is larger than limits.response_bytes, which is {limit}");
+            Error::new(ErrorCode::Upstream, message)
+        })
+    }
+}
+
+/// A body up to its limit; `held` is dropped at its end.
+fn within(
+    body: BoxStream<'static, Result<Bytes, Error>>,
+    limit: ByteSize,
+    held: impl Send + 'static,
+    too_large: impl Fn() -> Error + Send + 'static,
+) -> BoxStream<'static, Result<Bytes, Error>> {
+    let begun = Some((body, limit.as_u64(), held, too_large));
+    stream::unfold(begun, |rest| async {
+        let (mut body, left, held, too_large) = rest?;
+        let piece = match body.next().await? {
+            Ok(piece) => piece,
+            Err(error) => return Some((Err(error), None)),
+        };
+        match left.checked_sub(piece.len() as u64) {
+            Some(left) => Some((Ok(piece), Some((body, left, held, too_large)))),
+            None => Some((Err(too_large()), None)),
+        }
+    })
+    .boxed()
+}
+
+fn too_large(limit: ByteSize) -> Error {
+    let message =
+        format!("the request's body is larger than limits.request_bytes, which is {limit}");
+    Error::new(ErrorCode::TooLarge, message)
+}
+
+fn later(code: ErrorCode, message: String, wait: Duration) -> Error {
+    Error {
+        retry_after_ms: Some(wait.as_millis().try_into().unwrap_or(u64::MAX)),
+        ..Error::new(code, message)
+    }
+}
+
+/// At most so many in any minute.
+struct Rate {
+    most: u32,
+    /// When the last ones were, the oldest first.
+    sent: Mutex<VecDeque<Instant>>,
+}
+
+impl Rate {
+    fn new(most: u32) -> Self {
+        Self {
+            most,
+            sent: Mutex::default(),
+        }
+    }
+
+    /// Counts one, or says how long to wait.
+    fn take(&self, now: Instant) -> Result<(), Duration> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = |then: &Instant| now.saturating_duration_since(*then);
+        while sent.front().is_some_and(|first| age(first) >= MINUTE) {
+            sent.pop_front();
+        }
+        match sent.front() {
+            Some(first) if sent.len() >= self.most as usize => Err(MINUTE - age(first)),
+            _ => {
+                sent.push_back(now);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_minute_has_more_than_allowed() {
+        let rate = Rate::new(2);
+        let begin = Instant::now();
+        let at = |seconds: u64| rate.take(begin + Duration::from_secs(seconds));
+        assert_eq!((at(0), at(50)), (Ok(()), Ok(())));
+        assert_eq!(at(51), Err(Duration::from_secs(9)));
+        assert_eq!(at(60), Ok(()));
+        assert_eq!(at(61), Err(Duration::from_secs(49)));
+        assert_eq!((at(110), at(120)), (Ok(()), Ok(())));
+    }
+}
