@@ -184,10 +184,18 @@ fn folder(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("."))
 }
 
-fn read(file: &Path) -> anyhow::Result<Wanted> {
+/// Reads a configuration file, without what it names.
+///
+/// # Errors
+/// It can't be read or is invalid.
+pub fn read_config(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} can't be read", file.display()))?;
-    let config = Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))?;
+    Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))
+}
+
+fn read(file: &Path) -> anyhow::Result<Wanted> {
+    let config = read_config(file)?;
     let keys = config.keys.iter().map(|key| {
         let secret = secrets::read(&key.secret, folder(file))
             .with_context(|| format!("key {:?}", key.name))?;
@@ -209,6 +217,8 @@ fn read(file: &Path) -> anyhow::Result<Wanted> {
 fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wanted> {
     let asked = wanted.config.clone();
     wanted.config.server.listen = before.config.server.listen;
+    wanted.config.compile = before.config.compile.clone();
+    wanted.config.cache = before.config.cache.clone();
     match (&mut wanted.config.admin, &before.config.admin) {
         (Some(admin), Some(bound)) => admin.listen = bound.listen,
         (None, None) => {}
@@ -222,7 +232,7 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     })?;
     if wanted.config != asked {
         tracing::warn!(
-            "the addresses to listen on changed: that takes effect when evenhand starts again"
+            "an address to listen on, [compile] or [cache] changed: that takes effect when evenhand starts again"
         );
     }
     Ok(wanted)

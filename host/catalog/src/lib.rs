@@ -8,6 +8,6 @@ mod revision;
 mod secrets;
 mod watch;
 
-pub use catalog::{Catalog, Snapshot, State, Status};
-pub use revision::Revision;
+pub use catalog::{Catalog, Snapshot, State, Status, read_config};
+pub use revision::{Revision, digest, resolve};
 pub use watch::watch;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use catalog::{Catalog, State};
 use sandbox::Sandbox;
-use types::config::{AttachAs, Grant, SecretSource};
+
+use crate::powers;
 
 /// Loads everything and prints a line for each thing that a plugin could do.
 pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
@@ -22,12 +23,7 @@ pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
                     status.kind.unwrap_or("plugin"),
                     status.digest.as_deref().unwrap_or_default()
                 );
-                powers(&entry.grant);
-                let limits = &entry.limits;
-                println!(
-                    "  within {} of memory and {:?} a call, {} calls at a time",
-                    limits.memory, limits.deadline, limits.concurrency
-                );
+                powers::print(entry);
             }
             (_, error) => {
                 broken += 1;
@@ -53,40 +49,5 @@ pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
             println!("{broken} of {} plugins would not serve", now.status.len());
             Ok(ExitCode::FAILURE)
         }
-    }
-}
-
-fn powers(grant: &Grant) {
-    println!("  may compute and log");
-    for rule in &grant.egress {
-        println!("  may send {rule}");
-    }
-    if grant.allow_private {
-        println!("  may reach private and loopback addresses under these names");
-    }
-    for (name, secret) in &grant.secrets {
-        let from = match &secret.source {
-            SecretSource::Env(variable) => format!("the environment variable {variable}"),
-            SecretSource::File(path) => format!("the file {}", path.display()),
-        };
-        let place = match &secret.attach {
-            AttachAs::Bearer => "bearer token".to_owned(),
-            AttachAs::Header(field) => format!("header {field}"),
-            AttachAs::Query(parameter) => format!("query parameter {parameter}"),
-        };
-        let to: Vec<String> = secret.to.iter().map(ToString::to_string).collect();
-        println!(
-            "  may have the secret {name:?} ({from}) attached as {place} towards {}; it never sees it",
-            to.join(", ")
-        );
-    }
-    for (name, path) in &grant.weights {
-        println!("  may read the weights {name:?} ({})", path.display());
-    }
-    for name in &grant.accelerators {
-        println!("  may compute on the accelerator {name:?}");
-    }
-    if grant.keep {
-        println!("  keeps one instance, with its memory, from call to call");
     }
 }

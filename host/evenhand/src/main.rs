@@ -1,10 +1,14 @@
 //! The `evenhand` binary.
 
 mod check;
+mod compiling;
+mod inspect;
+mod powers;
 mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -34,6 +38,25 @@ enum Command {
         #[arg(default_value = "evenhand.toml")]
         config: PathBuf,
     },
+    /// Says what a component is, what it asks for, and what a configuration would grant it. Does not run it. Fails where it would
+    /// not be loaded.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+        /// A configuration file, whose entries for this component are told.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
+    #[command(hide = true)]
+    CompileComponent {
+        /// Time of a processor.
+        #[arg(long)]
+        seconds: u64,
+        /// Address space, in bytes.
+        #[arg(long)]
+        memory: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,15 +77,44 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve { config } => {
+            let config = absolute(&config)?;
+            sandboxed(Some(&config), async |sandbox| {
+                serve::serve(config.clone(), sandbox).await?;
+                Ok(ExitCode::SUCCESS)
+            })
+        }
+        Command::Check { config } => {
+            let config = absolute(&config)?;
+            sandboxed(Some(&config), async |sandbox| {
+                check::check(config.clone(), sandbox).await
+            })
+        }
+        Command::Inspect { file, config } => {
+            let config = config.as_deref().map(absolute).transpose()?;
+            let config = config.as_deref();
+            sandboxed(config, async |sandbox| {
+                inspect::inspect(&file, config, sandbox).await
+            })
+        }
+        Command::CompileComponent { seconds, memory } => {
+            sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs a command with a sandbox as a configuration file wants it.
+fn sandboxed(
+    config: Option<&Path>,
+    run: impl AsyncFnOnce(Sandbox) -> Result<ExitCode>,
+) -> Result<ExitCode> {
     // Guests compute on threads of their own: one that spins delays no client and no vendor's answer.
     let (io, guests) = (runtime("io")?, runtime("guest")?);
-    let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone())?;
-    let code = match command {
-        Command::Serve { config } => io
-            .block_on(serve::serve(absolute(config)?, sandbox))
-            .map(|()| ExitCode::SUCCESS),
-        Command::Check { config } => io.block_on(check::check(absolute(config)?, sandbox)),
-    };
+    let compiler = compiling::compiler(config)?;
+    let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone(), compiler)?;
+    let code = io.block_on(run(sandbox));
     // What still runs belongs to nobody now.
     guests.shutdown_background();
     io.shutdown_background();
@@ -78,6 +130,6 @@ fn runtime(name: &str) -> Result<Runtime> {
 }
 
 /// Paths in the file are relative to it, wherever we run.
-fn absolute(file: PathBuf) -> Result<PathBuf> {
-    std::path::absolute(&file).with_context(|| format!("{} is no path", file.display()))
+fn absolute(file: &Path) -> Result<PathBuf> {
+    std::path::absolute(file).with_context(|| format!("{} is no path", file.display()))
 }

@@ -5,6 +5,7 @@
 mod accelerators;
 mod limits;
 mod load;
+mod mutated;
 mod outside;
 mod support;
 mod vendor;

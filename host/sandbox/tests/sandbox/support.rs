@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sandbox::{Plugin, Sandbox, Secrets};
+use sandbox::{Compiler, Plugin, Sandbox, Secrets};
 use tokio::runtime::{Builder, Runtime};
 use types::Error;
 use types::config::Config;
@@ -29,7 +29,8 @@ impl World {
                 .unwrap()
         };
         let (io, guests) = (runtime(), runtime());
-        let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone()).unwrap();
+        let compiler = Compiler::in_process();
+        let sandbox = Sandbox::new(io.handle().clone(), guests.handle().clone(), compiler).unwrap();
         Self {
             sandbox,
             runtimes: Some((io, guests)),

@@ -1,6 +1,7 @@
 //! The configuration file. Reading it checks shape only; whether an environment variable is set or a file is there is
 //! checked where it is used. An unknown key is an error that names its line.
 
+mod compile;
 mod grant;
 mod route;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub use compile::{Cache, Compile};
 pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
 pub use route::{Policy, Route, RouteTarget, Target};
 
@@ -25,6 +27,12 @@ pub struct Config {
     /// The control plane; absent: none.
     #[serde(default)]
     pub admin: Option<Admin>,
+    /// What compiling a component may use.
+    #[serde(default)]
+    pub compile: Compile,
+    /// Where compiled components are kept.
+    #[serde(default)]
+    pub cache: Cache,
     /// The plugins.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<Plugin>,
@@ -198,6 +206,7 @@ impl Config {
     }
 
     fn contradictions(&self) -> Result<(), String> {
+        self.compile.check()?;
         let mut names = HashSet::new();
         for plugin in &self.plugins {
             let name = &plugin.name;
@@ -327,6 +336,8 @@ mod tests {
         let keep = "grant = { keep = true }";
         for (text, named) in [
             (" \n".to_owned(), "empty"),
+            ("[compile]\ntime = \"10ms\"".to_owned(), "compile.time"),
+            ("[compile]\nmemory = 1".to_owned(), "compile.memory"),
             (plugin("a", "limits = { handles = 0 }"), "limit of 0"),
             (
                 plugin("a", "grant = { accelerators = [\"b\"] }") + &plugin("b", ""),
