@@ -40,7 +40,9 @@ def test_a_component_that_compiles_for_minutes_is_stopped_while_others_are_serve
             assert served < 100_000
         assert served > 10
         assert failed[0]["name"] == "slow" and failed[0]["state"] == "failed"
-        assert "3s of a processor's time" in failed[0]["error"], failed
+        # On a busy machine the clock on the wall is first.
+        stopped = ("3s of a processor's time", "did not end within 12s")
+        assert any(reason in failed[0]["error"] for reason in stopped), failed
         assert "[compile]" in failed[0]["error"]
         assert says(running, "openai/mock-echo") == "user: Hi"
 
@@ -86,7 +88,7 @@ def test_inspect_says_what_a_component_asks_for(tmp_path):
         "asks to send HTTP requests",
         "an instance from the pool for each call",
         "could be loaded",
-        "language Rust",
+        "processed-by wit-component",
     ]:
         assert words in seen.stdout, seen.stdout
     assert "asks to read model weights" not in seen.stdout and "UNKNOWN" not in seen.stdout

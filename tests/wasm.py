@@ -32,7 +32,7 @@ def empty_component() -> bytes:
 
 def slow_component() -> bytes:
     """A valid component that is compiled for minutes: values that all live through many loops."""
-    values, loops, i64 = 2000, 6000, b"\x7e"
+    values, loops, i64 = 4000, 20000, b"\x7e"
 
     def section(number: int, body: bytes) -> bytes:
         return bytes([number]) + leb(len(body)) + body

@@ -33,6 +33,10 @@ const IMPORTS: &[(&str, Option<&str>)] = &[
     ),
     ("wasi:cli/exit@", Some("may end itself")),
     (
+        "wasi:cli/stdin@",
+        Some("reads standard input, which is empty"),
+    ),
+    (
         "wasi:cli/std",
         Some("writes to standard output, which is its log"),
     ),
