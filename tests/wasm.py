@@ -28,3 +28,29 @@ def core_module() -> bytes:
 def empty_component() -> bytes:
     """A valid component of no world: it exports nothing."""
     return with_section(COMPONENT, "note", b"exports nothing")
+
+
+def slow_component() -> bytes:
+    """A valid component that is compiled for minutes: values that all live through many loops."""
+    values, loops, i64 = 4000, 20000, b"\x7e"
+
+    def section(number: int, body: bytes) -> bytes:
+        return bytes([number]) + leb(len(body)) + body
+
+    get, put = (lambda at: b"\x20" + leb(at)), (lambda at: b"\x21" + leb(at))
+    body = b"".join(
+        # loop; one = other + 1; br_if 0 (one == 0); end
+        b"\x03\x40" + get((at * 7 + 1) % values) + b"\x42\x01\x7c" + put(at % values) + get(at % values) + b"\x50\x0d\x00\x0b"
+        for at in range(loops)
+    )
+    body += b"\x42\x00" + b"".join(get(at) + b"\x85" for at in range(values))
+    # The type is (i64) -> i64; all other values are locals.
+    code = leb(1) + leb(values - 1) + i64 + body + b"\x0b"
+    module = (
+        CORE
+        + section(1, b"\x01\x60\x01\x7e\x01\x7e")
+        + section(3, b"\x01\x00")
+        + section(10, b"\x01" + leb(len(code)) + code)
+    )
+    # Section 1 of a component is a core module.
+    return COMPONENT + section(1, module)

@@ -203,14 +203,18 @@ pub(crate) fn folder(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("."))
 }
 
-pub(crate) fn parse(file: &Path) -> anyhow::Result<Config> {
+/// Reads a configuration file, without what it names.
+///
+/// # Errors
+/// It can't be read or is invalid.
+pub fn read_config(file: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} can't be read", file.display()))?;
     Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))
 }
 
 async fn read(file: &Path) -> anyhow::Result<Wanted> {
-    let config = parse(file)?;
+    let config = read_config(file)?;
     let mut keys = Vec::new();
     for key in &config.keys {
         let secret = secrets::read(&key.secret, folder(file)).await;
@@ -237,6 +241,8 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     let asked = wanted.config.clone();
     wanted.config.server.listen = before.config.server.listen;
     wanted.config.audit.clone_from(&before.config.audit);
+    wanted.config.compile.clone_from(&before.config.compile);
+    wanted.config.cache.clone_from(&before.config.cache);
     match (&mut wanted.config.admin, &before.config.admin) {
         (Some(admin), Some(bound)) => admin.listen = bound.listen,
         (None, None) => {}
@@ -250,7 +256,7 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     })?;
     if wanted.config != asked {
         tracing::warn!(
-            "the addresses to listen on or the audit log changed: that takes effect when evenhand starts again"
+            "an address to listen on, [audit], [compile] or [cache] changed: that takes effect when evenhand starts again"
         );
     }
     Ok(wanted)

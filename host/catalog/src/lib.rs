@@ -9,7 +9,7 @@ mod revision;
 mod secrets;
 mod watch;
 
-pub use catalog::{Catalog, Snapshot, State, Status};
+pub use catalog::{Catalog, Snapshot, State, Status, read_config};
 pub use recorded::audit_log;
-pub use revision::Revision;
+pub use revision::{Revision, digest, resolve};
 pub use watch::watch;

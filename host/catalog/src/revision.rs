@@ -56,9 +56,8 @@ impl Source {
             let value = value.with_context(|| format!("secret {name:?}"))?;
             secrets.insert(name.clone(), value);
         }
-        let bytes = std::fs::read(&entry.source)
-            .with_context(|| format!("{} can't be read", entry.source.display()))?;
-        let digest = format!("{:x}", Sha256::digest(&bytes));
+        let bytes = sandbox::read_component(&entry.source)?;
+        let digest = digest(&bytes);
         Ok(Self {
             entry,
             secrets,
@@ -123,9 +122,14 @@ impl Revision {
 }
 
 /// A path as the configuration means it: `~/` is the home folder, and the rest is relative to the file.
-pub(crate) fn resolve(folder: &Path, path: &Path) -> PathBuf {
+pub fn resolve(folder: &Path, path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => folder.join(path),
     }
+}
+
+/// SHA-256 of a component, in hexadecimal: what it is told by.
+pub fn digest(component: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(component))
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use catalog::{Catalog, State};
 use sandbox::Sandbox;
+use crate::powers;
 
 /// Loads everything and prints a line for each thing that a plugin could do.
 pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
@@ -21,14 +22,7 @@ pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
                     status.kind.unwrap_or("plugin"),
                     status.digest.as_deref().unwrap_or_default()
                 );
-                for power in entry.grant.powers() {
-                    println!("  {power}");
-                }
-                let limits = &entry.limits;
-                println!(
-                    "  within {} of memory and {:?} a call, {} calls at a time",
-                    limits.memory, limits.deadline, limits.concurrency
-                );
+                powers::print(entry);
             }
             (_, error) => {
                 broken += 1;

@@ -2,11 +2,15 @@
 
 mod audit_log;
 mod check;
+mod compiling;
+mod inspect;
+mod powers;
 mod serve;
 mod witness;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -41,6 +45,25 @@ enum Command {
         #[command(subcommand)]
         task: audit_log::Task,
     },
+    /// Says what a component is, what it asks for, and what a configuration would grant it. Does not run it. Fails where it would
+    /// not be loaded.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+        /// A configuration file, whose entries for this component are told.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
+    #[command(hide = true)]
+    CompileComponent {
+        /// Time of a processor.
+        #[arg(long)]
+        seconds: u64,
+        /// Address space, in bytes.
+        #[arg(long)]
+        memory: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -63,22 +86,38 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve { config } => {
-            let file = absolute(config)?;
-            with_sandbox(async |sandbox| {
-                serve::serve(file, sandbox)
-                    .await
-                    .map(|()| ExitCode::SUCCESS)
+            let config = absolute(&config)?;
+            sandboxed(Some(&config), async |sandbox| {
+                serve::serve(config.clone(), sandbox).await?;
+                Ok(ExitCode::SUCCESS)
             })
         }
         Command::Check { config } => {
-            let file = absolute(config)?;
-            with_sandbox(async |sandbox| check::check(file, sandbox).await)
+            let config = absolute(&config)?;
+            sandboxed(Some(&config), async |sandbox| {
+                check::check(config.clone(), sandbox).await
+            })
         }
         Command::Audit { task } => audit_log::run(task),
+        Command::Inspect { file, config } => {
+            let config = config.as_deref().map(absolute).transpose()?;
+            let config = config.as_deref();
+            sandboxed(config, async |sandbox| {
+                inspect::inspect(&file, config, sandbox).await
+            })
+        }
+        Command::CompileComponent { seconds, memory } => {
+            sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-fn with_sandbox(work: impl AsyncFnOnce(Sandbox) -> Result<ExitCode>) -> Result<ExitCode> {
+/// Runs a command with a sandbox as a configuration file wants it.
+fn sandboxed(
+    config: Option<&Path>,
+    run: impl AsyncFnOnce(Sandbox) -> Result<ExitCode>,
+) -> Result<ExitCode> {
     // Guests compute on threads of their own: one that spins delays no client and no vendor's answer.
     // Those that computed for long, on others that give way.
     let (io, fast) = (runtime("io", || {})?, runtime("guest", || {})?);
@@ -87,8 +126,9 @@ fn with_sandbox(work: impl AsyncFnOnce(Sandbox) -> Result<ExitCode>) -> Result<E
         fast: fast.handle().clone(),
         slow: slow.handle().clone(),
     };
-    let sandbox = Sandbox::new(io.handle().clone(), guests)?;
-    let code = io.block_on(work(sandbox));
+    let compiler = compiling::compiler(config)?;
+    let sandbox = Sandbox::new(io.handle().clone(), guests, compiler)?;
+    let code = io.block_on(run(sandbox));
     // What still runs belongs to nobody now.
     slow.shutdown_background();
     fast.shutdown_background();
@@ -106,6 +146,6 @@ fn runtime(name: &str, begin: fn()) -> Result<Runtime> {
 }
 
 /// Paths in the file are relative to it, wherever we run.
-fn absolute(file: PathBuf) -> Result<PathBuf> {
-    std::path::absolute(&file).with_context(|| format!("{} is no path", file.display()))
+fn absolute(file: &Path) -> Result<PathBuf> {
+    std::path::absolute(file).with_context(|| format!("{} is no path", file.display()))
 }

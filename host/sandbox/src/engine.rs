@@ -10,6 +10,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::bindings;
 use crate::broker::Broker;
+use crate::compile::Compiler;
 use crate::plugin::{Guest, Plugin};
 use crate::slice::Guests;
 use crate::state::State;
@@ -40,6 +41,7 @@ pub struct Sandbox {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) broker: Broker,
     pub(crate) witness: Told,
+    pub(crate) compiler: Arc<Compiler>,
 }
 
 /// An engine, and what it links components to.
@@ -66,11 +68,11 @@ impl Place {
 
 impl Sandbox {
     /// Calls run on `guests`, their requests to the outside on `io`, so that a guest that spins delays neither clients nor
-    /// vendors' answers.
+    /// vendors' answers. `compiler` makes code of components.
     ///
     /// # Errors
     /// A machine that wasmtime can't run on.
-    pub fn new(io: Handle, guests: Guests) -> anyhow::Result<Self> {
+    pub fn new(io: Handle, guests: Guests, compiler: Compiler) -> anyhow::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(CALLS)
             .total_core_instances(CALLS * MODULES)
@@ -99,6 +101,7 @@ impl Sandbox {
             slots: Arc::new(Semaphore::new(CALLS as usize)),
             broker: Broker::default(),
             witness: Arc::new(Nobody),
+            compiler: Arc::new(compiler),
         })
     }
 }
@@ -126,7 +129,8 @@ pub(crate) fn foreign(error: wasmtime::Error) -> anyhow::Error {
     anyhow::Error::from_boxed(error.into_boxed_dyn_error())
 }
 
-fn config() -> Config {
+/// What code is compiled for. Both engines take the same: pooling is no matter of the code.
+pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

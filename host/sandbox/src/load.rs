@@ -22,21 +22,24 @@ use crate::plugin::{Guest, Plugin, Provider};
 use crate::state::Shared;
 
 /// The contract's exports, by which a component shows what it is.
-const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
-const NATIVE: &str = "evenhand:plugin/native@0.1.0";
-const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
+pub(crate) const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
+pub(crate) const NATIVE: &str = "evenhand:plugin/native@0.1.0";
+pub(crate) const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
 const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
 
 /// What a component that is no plugin is told.
-const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider` or `backend`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
+pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider` or `backend`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
+
+/// What a component is told whose imports can't be linked.
+pub(crate) const UNKNOWN: &str = "it imports what the contract doesn't have";
 
 /// A plugin must answer the host's first questions in this time.
 const PROBE: Duration = Duration::from_secs(30);
 
 impl Sandbox {
     /// Makes a plugin of a component's bytes: compiles it, links it to what its entry grants, and asks it what it is.
-    /// `secrets` has a value for each secret of the grant; paths of weights are taken as they stand. Compiling takes seconds and
-    /// happens on a thread of its own.
+    /// `secrets` has a value for each secret of the grant; paths of weights are taken as they stand. Compiling takes seconds, and
+    /// happens where the sandbox's compiler does it.
     ///
     /// # Errors
     /// Why it can't serve: no component, of another world, imports that the contract lacks, a secret that isn't set, a trap.
@@ -73,7 +76,7 @@ impl Sandbox {
             witness: self.witness.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
-        let component = compile(place, bytes).await?;
+        let component = self.compiler.compile(&place.engine, bytes).await?;
         let (guest, dialects) = self
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;
@@ -113,7 +116,7 @@ impl Sandbox {
                 .linker
                 .instantiate_pre(component)
                 .map_err(foreign)
-                .context("it imports what the contract doesn't have")
+                .context(UNKNOWN)
         };
         match (has(PROVIDER), has(BACKEND)) {
             (true, true) => bail!("it exports both `provider` and `backend`; {EXPECTED}, not both"),
@@ -194,7 +197,7 @@ fn weight(component: &Component) -> anyhow::Result<u32> {
 
 /// Tells what a file is by its first bytes: `\0asm`, then version and layer.
 /// <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>
-fn ensure_component(bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn ensure_component(bytes: &[u8]) -> anyhow::Result<()> {
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
@@ -203,14 +206,6 @@ fn ensure_component(bytes: &[u8]) -> anyhow::Result<()> {
         _ if bytes.is_empty() => bail!("the file is empty; {EXPECTED}"),
         _ => bail!("it is not WebAssembly; {EXPECTED}"),
     }
-}
-
-async fn compile(place: &Place, bytes: Vec<u8>) -> anyhow::Result<Component> {
-    let engine = place.engine.clone();
-    let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, bytes)).await?;
-    compiled
-        .map_err(foreign)
-        .with_context(|| format!("it is not a valid component; {EXPECTED}"))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl Budget {
 }
 
 /// Text without control characters.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return text.into();
     }

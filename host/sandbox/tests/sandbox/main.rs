@@ -7,6 +7,7 @@ mod fairness;
 mod limits;
 mod load;
 mod memory;
+mod mutated;
 mod network;
 mod outside;
 mod panics;

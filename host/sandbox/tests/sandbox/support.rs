@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sandbox::{Guests, Plugin, Sandbox, Secrets};
+use sandbox::{Compiler, Guests, Plugin, Sandbox, Secrets};
 use tokio::runtime::{Builder, Runtime};
 use types::Error;
 use types::config::Config;
@@ -34,7 +34,8 @@ impl World {
             fast: fast.handle().clone(),
             slow: slow.handle().clone(),
         };
-        let sandbox = Sandbox::new(io.handle().clone(), guests).unwrap();
+        let compiler = Compiler::in_process();
+        let sandbox = Sandbox::new(io.handle().clone(), guests, compiler).unwrap();
         Self {
             sandbox,
             runtimes: Some([io, fast, slow]),

@@ -2,6 +2,7 @@
 //! checked where it is used. An unknown key is an error that names its line.
 
 mod audit;
+mod compile;
 mod grant;
 mod powers;
 mod route;
@@ -15,6 +16,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use audit::Audit;
+pub use compile::{Cache, Compile};
 pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
 pub use route::{Policy, Route, RouteTarget, Target};
 
@@ -31,6 +33,12 @@ pub struct Config {
     /// Where loads, grants, denials and admin calls are recorded; absent: nowhere.
     #[serde(default)]
     pub audit: Option<Audit>,
+    /// What compiling a component may use.
+    #[serde(default)]
+    pub compile: Compile,
+    /// Where compiled components are kept.
+    #[serde(default)]
+    pub cache: Cache,
     /// The plugins.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<Plugin>,
@@ -218,6 +226,7 @@ impl Config {
     }
 
     fn contradictions(&self) -> Result<(), String> {
+        self.compile.check()?;
         let mut names = HashSet::new();
         for plugin in &self.plugins {
             let name = &plugin.name;
@@ -351,6 +360,8 @@ mod tests {
         let keep = "grant = { keep = true }";
         for (text, named) in [
             (" \n".to_owned(), "empty"),
+            ("[compile]\ntime = \"10ms\"".to_owned(), "compile.time"),
+            ("[compile]\nmemory = 1".to_owned(), "compile.memory"),
             (plugin("a", "limits = { handles = 0 }"), "limit of 0"),
             (
                 plugin("a", "limits = { requests_per_minute = 0 }"),

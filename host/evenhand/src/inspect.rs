@@ -1,0 +1,218 @@
+//! `evenhand inspect`: what an operator wants to know of a component before granting it anything.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use catalog::{digest, read_config, resolve};
+use sandbox::{Inspection, Kind, Sandbox};
+use types::config::{Grant, Plugin};
+
+use crate::powers;
+
+/// What imports mean: the start of a name, and words. The first that fits counts. Types alone ask for nothing.
+const IMPORTS: &[(&str, Option<&str>)] = &[
+    ("evenhand:plugin/types@", None),
+    ("evenhand:plugin/tensors@", None),
+    ("evenhand:plugin/log@", Some("writes to its log")),
+    (
+        "evenhand:plugin/config@",
+        Some("reads its own entry's config"),
+    ),
+    (HTTP, Some("asks to send HTTP requests")),
+    ("wasi:http/types@", None),
+    (WASI_HTTP, Some("asks to send HTTP requests")),
+    (WEIGHTS, Some("asks to read model weights")),
+    (ACCELERATORS, Some("asks to compute on accelerators")),
+    ("wasi:io/", Some("waits and streams, within the sandbox")),
+    ("wasi:clocks/", Some("reads the clock")),
+    ("wasi:random/", Some("reads random numbers")),
+    (
+        "wasi:cli/environment@",
+        Some("looks for environment and arguments, and finds none"),
+    ),
+    ("wasi:cli/exit@", Some("may end itself")),
+    (
+        "wasi:cli/stdin@",
+        Some("reads standard input, which is empty"),
+    ),
+    (
+        "wasi:cli/std",
+        Some("writes to standard output, which is its log"),
+    ),
+    (
+        "wasi:cli/terminal-",
+        Some("looks for a terminal, and finds none"),
+    ),
+    ("wasi:filesystem/", Some("looks for files, and finds none")),
+    (
+        "wasi:sockets/",
+        Some("looks for sockets, and may open none"),
+    ),
+];
+
+const HTTP: &str = "evenhand:plugin/http@";
+const WASI_HTTP: &str = "wasi:http/outgoing-handler@";
+const WEIGHTS: &str = "evenhand:plugin/weights@";
+const ACCELERATORS: &str = "evenhand:plugin/accelerators@";
+
+/// What exports mean.
+const EXPORTS: &[(&str, &str)] = &[
+    ("evenhand:plugin/provider@", "provider: serves models"),
+    (
+        "evenhand:plugin/native@",
+        "native: takes a vendor's own wire format untouched",
+    ),
+    (
+        "evenhand:plugin/backend@",
+        "backend: an accelerator, computes for providers",
+    ),
+    (
+        "evenhand:plugin/tools@",
+        "tools, which this version can't run yet",
+    ),
+];
+
+/// Prints what can be told of a component, and what a configuration would grant it.
+pub(crate) async fn inspect(
+    file: &Path,
+    config: Option<&Path>,
+    sandbox: Sandbox,
+) -> Result<ExitCode> {
+    let bytes = sandbox::read_component(file)?;
+    let (size, sum) = (bytes.len(), digest(&bytes));
+    println!("{}", file.display());
+    println!("  {size} bytes, SHA-256 {sum}");
+    let seen = match sandbox.inspect(bytes).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            println!("WOULD NOT BE LOADED: {error:#}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    describe(&seen);
+    if let Some(config) = config {
+        granted(&seen, file, &sum, config)?;
+    }
+    Ok(match &seen.refused {
+        Some(reason) => {
+            println!("WOULD NOT BE LOADED: {reason}");
+            ExitCode::FAILURE
+        }
+        None => {
+            println!("could be loaded; none of its code was run");
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+fn describe(seen: &Inspection) {
+    if let Some(name) = &seen.name {
+        println!("  calls itself {name:?}");
+    }
+    for made in &seen.producers {
+        println!("  says it was made with: {made}");
+    }
+    println!("is:");
+    for name in &seen.exports {
+        let known = EXPORTS.iter().find(|(start, _)| name.starts_with(start));
+        println!(
+            "  {} ({name})",
+            known.map_or("nothing that is used here", |(_, words)| words)
+        );
+    }
+    println!("asks for:");
+    for name in &seen.imports {
+        match IMPORTS.iter().find(|(start, _)| name.starts_with(start)) {
+            Some((_, Some(words))) => println!("  {words} ({name})"),
+            Some((_, None)) => {}
+            None => println!("  UNKNOWN, so that it is refused: {name}"),
+        }
+    }
+    println!("needs:");
+    let Some(needs) = &seen.needs else {
+        println!("  what can't be told: it imports modules");
+        return;
+    };
+    println!(
+        "  {} memories, the largest of {} bytes at the start, and {} tables",
+        needs.memories, needs.memory, needs.tables
+    );
+    match (seen.kind, needs.places) {
+        (Some(Kind::Accelerator), _) => println!("  an instance that is kept (grant.keep)"),
+        (_, Some(places)) => {
+            println!(
+                "  an instance from the pool for each call, which takes {places} of its 1000 places"
+            );
+        }
+        (_, None) => println!("  a memory larger than the pool has: as a provider it can't run"),
+    }
+}
+
+/// Prints what each entry for this component would let it do, and where that and what it asks for differ.
+fn granted(seen: &Inspection, file: &Path, sum: &str, config: &Path) -> Result<()> {
+    let folder = config.parent().unwrap_or(Path::new("."));
+    let entries = read_config(config)?.plugins;
+    let same = |entry: &&Plugin| {
+        let source = resolve(folder, &entry.source);
+        let is_it = source.canonicalize().ok();
+        is_it.is_some() && is_it == file.canonicalize().ok()
+            || sandbox::read_component(&source).is_ok_and(|bytes| digest(&bytes) == sum)
+    };
+    let mut none = true;
+    for entry in entries.iter().filter(same) {
+        none = false;
+        println!("as the plugin {:?} of {}:", entry.name, config.display());
+        powers::print(entry);
+        for line in differences(seen, &entry.grant) {
+            println!("  NOTE: {line}");
+        }
+    }
+    if none {
+        println!(
+            "is in no entry of {}: nothing is granted to it",
+            config.display()
+        );
+    }
+    Ok(())
+}
+
+/// Where what is asked and what is granted differ.
+fn differences(seen: &Inspection, grant: &Grant) -> Vec<String> {
+    let asks = |start: &[&str]| {
+        let fits = |name: &String| start.iter().any(|start| name.starts_with(start));
+        seen.imports.iter().any(fits)
+    };
+    let mut told: Vec<String> = [
+        (
+            "HTTP requests",
+            asks(&[HTTP, WASI_HTTP]),
+            !grant.egress.is_empty(),
+        ),
+        ("model weights", asks(&[WEIGHTS]), !grant.weights.is_empty()),
+        (
+            "accelerators",
+            asks(&[ACCELERATORS]),
+            !grant.accelerators.is_empty(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(what, asked, granted)| match (asked, granted) {
+        (true, false) => Some(format!(
+            "it asks for {what} and is granted none: each use is refused"
+        )),
+        (false, true) => Some(format!("it is granted {what}, which it does not ask for")),
+        _ => None,
+    })
+    .collect();
+    match (seen.kind, grant.keep) {
+        (Some(Kind::Accelerator), false) => {
+            told.push("it is an accelerator and would not be loaded without keep = true".into());
+        }
+        (Some(Kind::Provider), true) => {
+            told.push("it is a provider and would not be loaded with keep = true".into());
+        }
+        _ => {}
+    }
+    told
+}
