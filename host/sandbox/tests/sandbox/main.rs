@@ -8,3 +8,4 @@ mod load;
 mod outside;
 mod support;
 mod vendor;
+mod witness;
