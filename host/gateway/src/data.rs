@@ -14,6 +14,7 @@ use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use metrics::Metrics;
 use tokio::time::timeout;
 use types::{Error, ErrorCode};
 
@@ -30,7 +31,7 @@ struct Plane {
 }
 
 /// The routes that clients use.
-pub fn data_plane(catalog: Arc<Catalog>) -> Router {
+pub fn data_plane(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Router {
     let calls = Wire::ALL.into_iter().fold(Router::new(), |routes, wire| {
         let call = move |State(plane): State<Plane>, request: Request| async move {
             plane.call(wire, request).await
@@ -43,7 +44,7 @@ pub fn data_plane(catalog: Arc<Catalog>) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Plane {
-            calls: Calls::new(catalog.clone()),
+            calls: Calls::new(catalog.clone(), metrics),
             catalog,
         })
 }
