@@ -324,6 +324,8 @@ def test_the_admin_plane_wants_its_token(vendors, tmp_path):
         status = lambda **headers: httpx.get(f"{running.admin}/admin/v1/plugins", headers=headers).status_code
         assert status() == status(authorization="Bearer let-me-out") == 401
         assert status(authorization="Bearer let-me-in") == 200
+        shown = {"authorization": "Bearer let-me-in"}
+        assert status(host="evil.example", **shown) == status(origin="https://evil.example", **shown) == 403
 
 
 def test_the_admin_plane_keeps_web_pages_out(evenhand):

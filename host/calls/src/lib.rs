@@ -15,6 +15,7 @@ use catalog::{Catalog, Revision, Snapshot};
 use dialects::Wire;
 use dialects::native::Scan;
 use futures::stream::BoxStream;
+use metrics::{Ended, Metrics};
 use types::config::{Key, Target};
 use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
@@ -72,6 +73,7 @@ pub struct Reply {
 #[derive(Clone)]
 pub struct Calls {
     catalog: Arc<Catalog>,
+    metrics: Arc<Metrics>,
 }
 
 /// One try of a call.
@@ -80,13 +82,14 @@ struct Attempt<'a> {
     scan: &'a Scan,
     target: &'a Target,
     revision: &'a Arc<Revision>,
-    record: Record,
+    /// It goes into the body of an answer that streams, and ends with it.
+    record: Option<Record>,
 }
 
 impl Calls {
-    /// Calls of these plugins.
-    pub fn new(catalog: Arc<Catalog>) -> Self {
-        Self { catalog }
+    /// Calls of these plugins, counted.
+    pub fn new(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Self {
+        Self { catalog, metrics }
     }
 
     /// Runs a call: on the first target of its model, and on the next as long as a target fails before its answer begins.
@@ -100,7 +103,8 @@ impl Calls {
             true => router::targets(&now.config, &scan.model, |sum| rand::random_range(0..sum)),
             false => Vec::new(),
         };
-        let outcome = first_that_works(&now, caller, &request, &scan, &targets).await;
+        let outcome =
+            first_that_works(&now, &self.metrics, caller, &request, &scan, &targets).await;
         let not_found = match &outcome {
             Ok(reply) => reply.status == 404,
             Err(error) => error.code == ErrorCode::NotFound,
@@ -116,6 +120,7 @@ impl Calls {
 
 async fn first_that_works(
     now: &Snapshot,
+    metrics: &Arc<Metrics>,
     caller: &Caller,
     request: &Request,
     scan: &Scan,
@@ -123,7 +128,7 @@ async fn first_that_works(
 ) -> Result<Reply, Error> {
     let mut outcome = Err(unknown(&scan.model));
     for target in targets {
-        let record = Record::new(caller, request, target);
+        let mut record = Record::new(metrics, caller, request, target);
         outcome = match now.revisions.get(&target.plugin) {
             Some(revision) => {
                 let attempt = Attempt {
@@ -131,11 +136,15 @@ async fn first_that_works(
                     scan,
                     target,
                     revision,
-                    record,
+                    record: Some(record),
                 };
                 attempt.run().await
             }
-            None => Err(not_loaded(&target.plugin)),
+            None => {
+                let error = not_loaded(&target.plugin);
+                record.status = error.status();
+                Err(error)
+            }
         };
         match &outcome {
             Ok(reply) if Error::is_retryable_status(reply.status) => {
@@ -155,13 +164,18 @@ async fn first_that_works(
 }
 
 impl Attempt<'_> {
-    async fn run(self) -> Result<Reply, Error> {
+    async fn run(mut self) -> Result<Reply, Error> {
         let Request { wire, body, .. } = self.request;
         let mut dialects = self.revision.plugin.dialects().iter();
-        match dialects.any(|dialect| dialect == wire.id()) && !wire.needs_translation(body) {
-            true => self.native().await,
-            false => self.neutral().await,
+        let outcome =
+            match dialects.any(|dialect| dialect == wire.id()) && !wire.needs_translation(body) {
+                true => self.native().await,
+                false => self.neutral().await,
+            };
+        if let (Err(error), Some(record)) = (&outcome, &mut self.record) {
+            record.status = error.status();
         }
+        outcome
     }
 
     /// The header field that says who answered.
@@ -183,6 +197,7 @@ fn not_loaded(plugin: &str) -> Error {
 
 /// A call's line in the log, written when it ends.
 struct Record {
+    metrics: Arc<Metrics>,
     begun: Instant,
     caller: String,
     wire: Wire,
@@ -192,8 +207,10 @@ struct Record {
 }
 
 impl Record {
-    fn new(caller: &Caller, request: &Request, target: &Target) -> Self {
+    fn new(metrics: &Arc<Metrics>, caller: &Caller, request: &Request, target: &Target) -> Self {
+        metrics.begun(&target.plugin);
         Self {
+            metrics: metrics.clone(),
             begun: Instant::now(),
             caller: caller.name().into(),
             wire: request.wire,
@@ -216,15 +233,24 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let usage = self.usage.take().unwrap_or_default();
+        let took = self.begun.elapsed();
+        self.metrics.ended(Ended {
+            plugin: &self.target.plugin,
+            dialect: self.wire.id(),
+            status: self.status,
+            took,
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+        });
         tracing::info!(
             target: "call",
             key = self.caller,
             wire = self.wire.id(),
             plugin = self.target.plugin,
             model = self.target.model,
-            // 0: no answer began, or the client went away before.
+            // 0: the client went away before there was one.
             status = self.status,
-            milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             input_tokens = usage.input_tokens,
             output_tokens = usage.output_tokens,
         );

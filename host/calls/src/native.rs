@@ -30,13 +30,8 @@ const CONNECTION: &[&str] = &[
 ];
 
 impl Attempt<'_> {
-    pub(crate) async fn native(self) -> Result<Reply, Error> {
-        let Self {
-            request,
-            scan,
-            target,
-            ..
-        } = self;
+    pub(crate) async fn native(&mut self) -> Result<Reply, Error> {
+        let (request, scan, target) = (self.request, self.scan, self.target);
         let wire = request.wire;
         // Asked for and hidden again, so that the host can count.
         let ask_usage = wire.asks_for_usage() && scan.stream && !scan.include_usage;
@@ -67,9 +62,9 @@ impl Attempt<'_> {
             .collect();
         let mut watched = Watched {
             tap: wire.tap(streams, ask_usage),
-            record: self.record,
+            record: self.record.take(),
         };
-        watched.record.status = status;
+        watched.status(status);
         let (model, plugin) = (scan.model.clone(), target.plugin.clone());
         let body = match streams {
             true => spliced(body, watched, move |error| {
@@ -91,12 +86,22 @@ impl Attempt<'_> {
 /// An answer that goes by. However it ends, what the vendor told of the tokens is in the record.
 struct Watched {
     tap: Tap,
-    record: Record,
+    record: Option<Record>,
+}
+
+impl Watched {
+    fn status(&mut self, status: u16) {
+        if let Some(record) = &mut self.record {
+            record.status = status;
+        }
+    }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.record.usage = self.tap.usage();
+        if let Some(record) = &mut self.record {
+            record.usage = self.tap.usage();
+        }
     }
 }
 

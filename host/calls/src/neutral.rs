@@ -17,7 +17,7 @@ const SSE: &str = "text/event-stream; charset=utf-8";
 const MAX_WARNINGS: usize = 2048;
 
 impl Attempt<'_> {
-    pub(crate) async fn neutral(mut self) -> Result<Reply, Error> {
+    pub(crate) async fn neutral(&mut self) -> Result<Reply, Error> {
         let wire = self.request.wire;
         match wire.parse(&self.request.body)? {
             Asked::Generate {
@@ -31,7 +31,7 @@ impl Attempt<'_> {
                 request.model.clone_from(&self.target.model);
                 let vectors = self.revision.plugin.embed(request).await?;
                 let json = wire.vectors(&vectors, &self.scan.model, base64);
-                self.record.usage = Some(vectors.usage);
+                self.count(|record| record.usage = Some(vectors.usage));
                 Ok(self.whole(json, &vectors.warnings))
             }
             Asked::Count(mut request) => {
@@ -43,7 +43,7 @@ impl Attempt<'_> {
     }
 
     async fn generate(
-        mut self,
+        &mut self,
         mut request: GenerateRequest,
         include_usage: bool,
     ) -> Result<Reply, Error> {
@@ -62,12 +62,12 @@ impl Attempt<'_> {
             });
             let headers = self.headers(SSE, warnings);
             let encoder = self.request.wire.encoder(model, include_usage);
-            self.record.status = 200;
+            self.count(|record| record.status = 200);
             let body = encoded(
                 events,
                 first,
                 encoder,
-                self.record,
+                self.record.take(),
                 self.target.plugin.clone(),
             );
             return Ok(Reply {
@@ -79,7 +79,7 @@ impl Attempt<'_> {
         let mut answer = Answer::default();
         let mut batch = Some(first);
         while let Some(said) = batch {
-            self.record.count(&said);
+            self.count(|record| record.count(&said));
             said.into_iter().for_each(|event| answer.push(event));
             batch = next(&mut events, &self.target.plugin).await?;
         }
@@ -88,14 +88,18 @@ impl Attempt<'_> {
         Ok(self.whole(body.to_string(), &warnings))
     }
 
-    fn whole(mut self, json: String, warnings: &[Warning]) -> Reply {
-        self.record.status = 200;
+    fn whole(&mut self, json: String, warnings: &[Warning]) -> Reply {
+        self.count(|record| record.status = 200);
         let body = Ok(Bytes::from(json));
         Reply {
             status: 200,
             headers: self.headers(JSON, warnings.iter()),
             body: futures::stream::once(async { body }).boxed(),
         }
+    }
+
+    fn count(&mut self, count: impl FnOnce(&mut Record)) {
+        self.record.as_mut().map(count);
     }
 
     fn headers<'w>(
@@ -128,14 +132,16 @@ fn encoded(
     mut events: Events,
     first: Vec<Event>,
     mut encoder: Box<dyn Encoder>,
-    mut record: Record,
+    mut record: Option<Record>,
     plugin: String,
 ) -> futures::stream::BoxStream<'static, Result<Bytes, Error>> {
     stream! {
         let mut batch = first;
         loop {
             let mut out = String::new();
-            record.count(&batch);
+            if let Some(record) = &mut record {
+                record.count(&batch);
+            }
             for event in batch {
                 encoder.push(event, &mut out);
             }

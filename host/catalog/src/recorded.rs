@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use audit::{Event, Log, Who};
 
-use crate::catalog::{Status, folder, parse};
+use crate::catalog::{Status, folder, read_config};
 use crate::revision::{Revision, resolve};
 
 /// Where a configuration file wants the audit log; `None` where it wants none.
@@ -14,7 +14,7 @@ use crate::revision::{Revision, resolve};
 /// # Errors
 /// The file can't be read, or is invalid.
 pub fn audit_log(file: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let config = parse(file)?;
+    let config = read_config(file)?;
     Ok(config.audit.map(|audit| resolve(folder(file), &audit.path)))
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::powers;
 use anyhow::Result;
 use catalog::{Catalog, State};
 use sandbox::Sandbox;
-use crate::powers;
 
 /// Loads everything and prints a line for each thing that a plugin could do.
 pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use metrics::Metrics;
 use sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,7 +32,11 @@ const HEAD: Duration = Duration::from_secs(60);
 /// Serves until it is told to stop; then calls that run may end.
 pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let log = audit_log(&file)?;
-    let sandbox = sandbox.witnessed_by(Arc::new(Witness { log: log.clone() }));
+    let metrics = Arc::<Metrics>::default();
+    let sandbox = sandbox.witnessed_by(Arc::new(Witness {
+        log: log.clone(),
+        metrics: metrics.clone(),
+    }));
     let catalog = Arc::new(Catalog::open(file, sandbox, log.clone()).await?);
     let (data, admin) = {
         let config = &catalog.now().config;
@@ -43,14 +48,17 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let mut planes = Vec::new();
     let listener = listen(data, "server.listen").await?;
     let address = listener.local_addr()?;
-    planes.push((listener, gateway::data_plane(catalog.clone())));
+    planes.push((
+        listener,
+        gateway::data_plane(catalog.clone(), metrics.clone()),
+    ));
     println!("listening on http://{address}");
     if let Some(admin) = admin {
         let listener = listen(admin, "admin.listen").await?;
         println!("admin on http://{}", listener.local_addr()?);
         planes.push((
             listener,
-            gateway::control_plane(catalog.clone(), log.clone()),
+            gateway::control_plane(catalog.clone(), log.clone(), metrics.clone()),
         ));
     }
     let (stop, stopped) = watch::channel(());
@@ -64,7 +72,7 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         catalog.clone(),
         signal(SignalKind::hangup())?,
     ));
-    tokio::spawn(async move { greet(&catalog, address).await });
+    tokio::spawn(async move { greet(&catalog, metrics, address).await });
     let mut terminate = signal(SignalKind::terminate())?;
     let told = async move {
         tokio::select! {
@@ -146,7 +154,7 @@ async fn reload_on_hangup(catalog: Arc<Catalog>, mut hangup: Signal) {
 }
 
 /// Says what is served, and how to try it.
-async fn greet(catalog: &Arc<Catalog>, address: SocketAddr) {
+async fn greet(catalog: &Arc<Catalog>, metrics: Arc<Metrics>, address: SocketAddr) {
     let now = catalog.now().clone();
     let guarded = !now.keys.is_empty();
     if !guarded {
@@ -159,7 +167,9 @@ async fn greet(catalog: &Arc<Catalog>, address: SocketAddr) {
     {
         println!("plugin {} is not loaded: {}", failed.0, failed.1);
     }
-    let models = Calls::new(catalog.clone()).models(&Caller::Anyone).await;
+    let models = Calls::new(catalog.clone(), metrics)
+        .models(&Caller::Anyone)
+        .await;
     for model in &models {
         println!("model {}", model.id);
     }

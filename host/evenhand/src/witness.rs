@@ -1,14 +1,19 @@
 //! What plugins tried, as the operator gets to know it.
 
-use audit::{Event, Log, Who};
+use std::sync::Arc;
 
-/// Tells the audit log what plugins were refused and which limits they ran into.
+use audit::{Event, Log, Who};
+use metrics::Metrics;
+
+/// Records and counts what plugins were refused and which limits they ran into.
 pub(crate) struct Witness {
     pub(crate) log: Log,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl sandbox::Witness for Witness {
     fn refused(&self, plugin: &str, to: &str, reason: &str) {
+        self.metrics.refused(plugin);
         let denial = Event::Denial {
             plugin: plugin.into(),
             to: to.into(),
@@ -18,6 +23,7 @@ impl sandbox::Witness for Witness {
     }
 
     fn limited(&self, plugin: &str, limit: &'static str) {
+        self.metrics.limited(plugin, limit);
         let plugin = plugin.into();
         self.log
             .note(Who::Plugin, Event::LimitHit { plugin, limit });

@@ -4,32 +4,43 @@ use std::sync::Arc;
 
 use audit::{Event, Log, Who};
 use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use catalog::Catalog;
 use dialects::Dialect;
+use metrics::Metrics;
 use serde_json::{Value, json};
 use types::{Error, ErrorCode};
 
 use crate::answer::failed;
 use crate::guard;
 
+/// Where it is counted what happens.
+const METRICS: &str = "/metrics";
+
 #[derive(Clone)]
 struct Plane {
     catalog: Arc<Catalog>,
     log: Log,
+    metrics: Arc<Metrics>,
 }
 
 /// The routes that operators use; each call is recorded in `log`. `/healthz` and `/readyz` answer anyone.
-pub fn control_plane(catalog: Arc<Catalog>, log: Log) -> Router {
-    let plane = Plane { catalog, log };
+pub fn control_plane(catalog: Arc<Catalog>, log: Log, metrics: Arc<Metrics>) -> Router {
+    let plane = Plane {
+        catalog,
+        log,
+        metrics,
+    };
     Router::new()
         .route("/admin/v1/plugins", get(plugins))
+        .route(METRICS, get(counted))
         .route_layer(middleware::from_fn_with_state(plane.clone(), recorded))
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(async || "ok"))
+        .route("/readyz", get(ready))
         .with_state(plane)
 }
 
@@ -39,6 +50,7 @@ async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> R
         request.method().to_string(),
         request.uri().path().to_owned(),
     );
+    let scraped = path == METRICS;
     let call = |status| Event::AdminCall {
         method,
         path,
@@ -54,6 +66,10 @@ async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> R
         }
     };
     let answer = next.run(request).await;
+    if scraped {
+        // Every few seconds, and nothing changes by it.
+        return answer;
+    }
     match plane.log.record(who, call(answer.status().as_u16())).await {
         Ok(()) => answer,
         Err(error) => {
@@ -61,6 +77,34 @@ async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> R
             let error = format!("the call can't be recorded in the audit log: {error}");
             failed(Dialect::default(), &Error::new(ErrorCode::Internal, error))
         }
+    }
+}
+
+/// What is counted.
+async fn counted(State(plane): State<Plane>) -> Response {
+    let now = plane.catalog.now().clone();
+    let states = now
+        .status
+        .iter()
+        .map(|plugin| (plugin.name.as_str(), plugin.state.to_string()));
+    match plane.metrics.text(states) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => failed(
+            Dialect::default(),
+            &Error::new(ErrorCode::Internal, error.to_string()),
+        ),
+    }
+}
+
+/// Is there something to call? Not while plugins are configured of which none serves.
+async fn ready(State(plane): State<Plane>) -> (StatusCode, &'static str) {
+    let now = plane.catalog.now();
+    match now.revisions.is_empty() && !now.config.plugins.is_empty() {
+        true => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no plugin of the configuration serves; GET /admin/v1/plugins says why",
+        ),
+        false => (StatusCode::OK, "ok"),
     }
 }
 

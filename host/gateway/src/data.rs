@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
+use metrics::Metrics;
 use types::{Error, ErrorCode};
 
 use crate::answer::{self, failed};
@@ -24,7 +25,7 @@ struct Plane {
 }
 
 /// The routes that clients use.
-pub fn data_plane(catalog: Arc<Catalog>) -> Router {
+pub fn data_plane(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Router {
     let calls = Wire::ALL.into_iter().fold(Router::new(), |routes, wire| {
         let call = move |State(plane): State<Plane>, request: Request| async move {
             plane.call(wire, request).await
@@ -37,7 +38,7 @@ pub fn data_plane(catalog: Arc<Catalog>) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Plane {
-            calls: Calls::new(catalog.clone()),
+            calls: Calls::new(catalog.clone(), metrics),
             catalog,
         })
 }

@@ -37,8 +37,10 @@ pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Erro
 
 /// Who sends a request of the control plane.
 pub(crate) fn operator(now: &Snapshot, headers: &HeaderMap) -> Result<Who, Error> {
+    let listen = now.config.admin.as_ref().map(|admin| admin.listen.ip());
+    no_page(listen, headers)?;
     let Some(token) = &now.admin_token else {
-        return local(headers).map(|()| Who::Local);
+        return Ok(Who::Local);
     };
     let shown = credential(headers).unwrap_or_default();
     match bool::from(token.as_bytes().ct_eq(shown.as_bytes())) {
@@ -65,14 +67,8 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
 /// Where no key is asked for, only programs on this machine may come: a web page that the user looks at could otherwise spend
 /// their money, by a name that leads here (DNS rebinding) or by a request from its own origin.
 fn local(headers: &HeaderMap) -> Result<(), Error> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let name = host.parse::<Uri>().ok();
-    let name = name.as_ref().and_then(Uri::host).unwrap_or_default();
-    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
-    if name != "localhost" && !address.is_ok_and(|ip| ip.is_loopback()) {
+    let host = host(headers);
+    if !leads_to(host, |ip| ip.is_loopback()) {
         let message = format!(
             "the host {host:?} is not this machine; without a [[key]] only local programs are served"
         );
@@ -84,6 +80,39 @@ fn local(headers: &HeaderMap) -> Result<(), Error> {
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
     Ok(())
+}
+
+/// No web page may reach the control plane, whatever it shows, from its own origin or by a name that leads here. Where the host
+/// listens on every address, it can't know its names; there it is the token alone that a page lacks.
+fn no_page(listen: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Error> {
+    if headers.contains_key(header::ORIGIN) {
+        let message = "requests of web pages (with an Origin) are refused on the control plane";
+        return Err(Error::new(ErrorCode::Forbidden, message));
+    }
+    let host = host(headers);
+    let anywhere = listen.is_some_and(|ip| ip.is_unspecified());
+    if !anywhere && !leads_to(host, |ip| ip.is_loopback() || listen == Some(ip)) {
+        let message = format!(
+            "the host {host:?} is not this control plane: call it by the address of admin.listen, or by a name of this machine's loopback"
+        );
+        return Err(Error::new(ErrorCode::Forbidden, message));
+    }
+    Ok(())
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    host.unwrap_or_default()
+}
+
+/// Is it `localhost`, or an address that is meant?
+fn leads_to(host: &str, meant: impl Fn(IpAddr) -> bool) -> bool {
+    let name = host.parse::<Uri>().ok();
+    let name = name.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(meant)
 }
 
 /// Fields that a vendor may see: what SDKs say about the request and themselves. Never credentials, cookies, or who forwarded it.
@@ -155,6 +184,26 @@ mod tests {
             ]))
             .is_err()
         );
+    }
+
+    #[test]
+    fn no_page_reaches_the_control_plane() {
+        fn admitted(listen: &str, fields: &[(&'static str, &'static str)]) -> bool {
+            let listen = listen.parse().unwrap();
+            no_page(Some(listen), &headers(fields)).is_ok()
+        }
+        for host in ["127.0.0.1:8788", "localhost:1", "[::1]:80"] {
+            assert!(admitted("127.0.0.1", &[("host", host)]), "{host}");
+            assert!(admitted("10.0.0.7", &[("host", host)]), "{host}");
+        }
+        assert!(admitted("10.0.0.7", &[("host", "10.0.0.7:8788")]));
+        assert!(!admitted("10.0.0.7", &[("host", "10.0.0.8:8788")]));
+        assert!(!admitted("127.0.0.1", &[("host", "evil.example")]));
+        assert!(!admitted("10.0.0.7", &[("host", "evil.example")]));
+        assert!(!admitted("127.0.0.1", &[]));
+        let page = &[("host", "localhost"), ("origin", "http://localhost")];
+        assert!(!admitted("127.0.0.1", page) && !admitted("0.0.0.0", page));
+        assert!(admitted("0.0.0.0", &[("host", "ops.example")]));
     }
 
     #[test]

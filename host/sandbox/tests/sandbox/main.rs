@@ -16,3 +16,4 @@ mod secrets;
 mod support;
 mod vendor;
 mod wasi;
+mod witness;

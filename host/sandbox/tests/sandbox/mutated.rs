@@ -48,7 +48,10 @@ fn any_mutation_of_a_small_component() {
     let small = wat::parse_str(SMALL).unwrap();
     let told = world.run(world.load_bytes(small.clone(), "small", "", &[]));
     let told = format!("{:#}", told.err().expect("refused"));
-    assert!(told.contains("instance `host`"), "it is valid as it is: {told}");
+    assert!(
+        told.contains("instance `host`"),
+        "it is valid as it is: {told}"
+    );
     let changes = vec(any::<(Index, u8)>(), 1..6);
     let cut = any::<Option<Index>>();
     proptest!(ProptestConfig::with_cases(2000), |(changes in changes, cut in cut)| {

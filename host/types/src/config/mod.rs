@@ -396,6 +396,19 @@ mod tests {
     }
 
     #[test]
+    fn the_control_plane_stays_on_loopback_without_a_token() {
+        for listen in ["0.0.0.0:1", "[::]:1", "10.0.0.7:1"] {
+            let text = format!("[admin]\nlisten = \"{listen}\"\n");
+            let error = Config::parse(&text).unwrap_err().to_string();
+            assert!(
+                error.contains("admin.token") && error.contains(listen),
+                "{error}"
+            );
+            assert!(Config::parse(&(text + "token = { env = \"T\" }")).is_ok());
+        }
+    }
+
+    #[test]
     fn a_key_allows_names_and_prefixes_only() {
         let key = Key {
             name: "k".into(),

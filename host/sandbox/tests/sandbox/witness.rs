@@ -1,0 +1,99 @@
+//! Every limit that is hit and everything that is refused is told, by its plugin's name.
+
+use std::sync::{Arc, Mutex};
+
+use sandbox::Witness;
+
+use crate::support::{World, ask, says};
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Witness for Notes {
+    fn refused(&self, plugin: &str, to: &str, reason: &str) {
+        assert!(!reason.is_empty());
+        self.0.lock().unwrap().push(format!("{plugin} > {to}"));
+    }
+
+    fn limited(&self, plugin: &str, limit: &'static str) {
+        self.0.lock().unwrap().push(format!("{plugin} {limit}"));
+    }
+}
+
+#[test]
+fn limits_and_refusals_are_told() {
+    let mut world = World::new();
+    let notes = Arc::<Notes>::default();
+    world.sandbox = world.sandbox.clone().witnessed_by(notes.clone());
+    world.run(async {
+        let weights = std::env::temp_dir().join(format!("evenhand-told-{}", std::process::id()));
+        std::fs::write(&weights, "weights").unwrap();
+        let handles =
+            format!("grant = {{ weights = {{ w = {weights:?} }} }}\nlimits = {{ handles = 10 }}");
+        let elsewhere = r#"{"method": "POST", "url": "http://127.0.0.1:9/a?b=c"}"#;
+        for (text, model, said, told) in [
+            ("", "answer", "", None),
+            ("", "panic", "", None),
+            (
+                "limits = { memory = \"6MiB\" }",
+                "allocate",
+                "64",
+                Some("hostile memory"),
+            ),
+            (
+                "limits = { deadline = \"200ms\" }",
+                "spin",
+                "",
+                Some("hostile deadline"),
+            ),
+            (
+                "limits = { idle = \"100ms\" }",
+                "empty",
+                "",
+                Some("hostile idle"),
+            ),
+            ("", "endless", "", Some("hostile answer")),
+            (handles.as_str(), "handles", "1000", Some("hostile handles")),
+            (
+                "limits = { hostcall_bytes = \"64KiB\" }",
+                "flood",
+                "1",
+                Some("hostile hostcall_bytes"),
+            ),
+            (
+                "",
+                "send",
+                elsewhere,
+                Some("hostile > POST http://127.0.0.1:9"),
+            ),
+            ("", "weights", "none", Some("hostile > weights")),
+        ] {
+            let hostile = world.misbehaving(text).await;
+            let _ = ask(&hostile, model, said).await;
+            let seen = notes.take();
+            let expected: Vec<&str> = told.into_iter().collect();
+            assert_eq!(seen, expected, "{model}");
+        }
+        std::fs::remove_file(&weights).unwrap();
+
+        let single = "limits = { concurrency = 1, queue_wait = \"50ms\", deadline = \"5s\" }";
+        let hostile = world.misbehaving(single).await;
+        let other = hostile.clone();
+        let spinning = tokio::spawn(async move { ask(&other, "spin-later", "").await });
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(4);
+        while notes.take() != ["hostile concurrency"] {
+            assert!(std::time::Instant::now() < end, "it was never busy");
+            let _ = ask(&hostile, "answer", "").await;
+        }
+        spinning.abort();
+        let good = world.load("misbehaving", "good", "").await.unwrap();
+        assert_eq!(says(&good, "answer", "").await, "here");
+        assert!(notes.take().is_empty());
+    });
+}
