@@ -134,7 +134,10 @@ fn judge(outcome: Outcome, limits: &Compile) -> anyhow::Result<Vec<u8>> {
         Some(number) => {
             bail!("the process that compiles it was ended by signal {number}: {said}")
         }
-        None => Err(anyhow!(said)).with_context(invalid),
+        None => {
+            let reason = said.strip_prefix("evenhand: ").unwrap_or(&said);
+            Err(anyhow!(reason.to_owned())).with_context(invalid)
+        }
     }
 }
 
