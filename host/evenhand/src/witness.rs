@@ -28,4 +28,16 @@ impl sandbox::Witness for Witness {
         self.log
             .note(Who::Plugin, Event::LimitHit { plugin, limit });
     }
+
+    fn quarantined(&self, plugin: &str, reason: Option<&str>) {
+        let plugin = plugin.into();
+        let event = match reason {
+            Some(reason) => Event::QuarantineEntered {
+                plugin,
+                reason: reason.into(),
+            },
+            None => Event::QuarantineLeft { plugin },
+        };
+        self.log.note(Who::Plugin, event);
+    }
 }

@@ -1,5 +1,6 @@
 //! What lets calls through to a plugin, and hears what came of them: [`Health`] with a clock and a lock.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -7,15 +8,25 @@ use serde::{Serialize, Serializer};
 use types::{Error, ErrorCode};
 
 use crate::health::{Health, Standing, Ticket, Verdict};
+use crate::witness::Told;
 
 /// A plugin's health, as others see and change it. Serialised, it is the health of that moment.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     plugin: String,
     health: Mutex<Health>,
+    witness: Told,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("plugin", &self.plugin)
+            .field("health", &self.health)
+            .finish()
+    }
 }
 
 /// A call that was let through. Dropped without a verdict, it says nothing about the plugin.
@@ -26,10 +37,11 @@ pub(crate) struct Pass {
 }
 
 impl Gate {
-    pub(crate) fn new(plugin: &str) -> Self {
+    pub(crate) fn new(plugin: &str, witness: Told) -> Self {
         Self(Arc::new(Inner {
             plugin: plugin.into(),
             health: Mutex::default(),
+            witness,
         }))
     }
 
@@ -79,12 +91,14 @@ impl Gate {
                     .as_secs_f32();
                 let error = &health.last;
                 tracing::warn!(target: "audit", plugin, failures, seconds = seconds.round(), error, "quarantined");
+                self.0.witness.quarantined(plugin, Some(error));
             }
             Standing::Probing => {
                 tracing::info!(target: "audit", plugin, failures, "probed: one call is let through");
             }
             Standing::Healthy => {
                 tracing::info!(target: "audit", plugin, failures, "out of quarantine");
+                self.0.witness.quarantined(plugin, None);
             }
         }
     }
@@ -169,6 +183,7 @@ pub(crate) fn verdict<T>(plugin: &str, outcome: &Result<T, Error>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::witness::Nobody;
 
     #[test]
     fn vendors_and_clients_faults_are_not_the_plugin_s() {
@@ -193,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_operators_see() {
-        let gate = Gate::new("p");
+        let gate = Gate::new("p", Arc::new(Nobody));
         let seen = |gate: &Gate| serde_json::to_value(gate).unwrap();
         assert_eq!(
             seen(&gate),

@@ -98,7 +98,7 @@ impl Kept {
                 });
             })?;
         Ok(Arc::new(Self {
-            gate: Gate::new(&name),
+            gate: Gate::new(&name, shared.witness.clone()),
             name,
             permits: Arc::new(Semaphore::new(bounds.concurrency)),
             bounds,

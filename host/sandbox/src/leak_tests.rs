@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
 
-use crate::{Guests, Sandbox};
+use crate::{Compiler, Guests, Sandbox};
 
 /// `run` counts what it finds where it has not written yet, and then writes there: a global, a table's last element and one that it
 /// grew, memory behind the data and memory that it grew.
@@ -47,7 +47,9 @@ fn a_place_of_the_pool_forgets() {
         fast: handle.clone(),
         slow: handle.clone(),
     };
-    let place = Sandbox::new(handle, guests).unwrap().pooled;
+    let place = Sandbox::new(handle, guests, Compiler::in_process())
+        .unwrap()
+        .pooled;
     let component = Component::new(&place.engine, wat::parse_str(REMEMBERS).unwrap()).unwrap();
     let pre = Linker::new(&place.engine)
         .instantiate_pre(&component)

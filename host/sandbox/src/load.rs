@@ -81,7 +81,7 @@ impl Sandbox {
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;
         let gate = match &guest {
-            Guest::Provider(_) => Gate::new(&entry.name),
+            Guest::Provider(_) => Gate::new(&entry.name, self.witness.clone()),
             Guest::Accelerator(kept) => kept.gate.clone(),
         };
         Ok(Plugin {

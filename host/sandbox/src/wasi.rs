@@ -39,7 +39,7 @@ impl WasiHttpHooks for Gate {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let plugin = self.0.clone();
         Box::new(async move {
-            let sent = plugin.egress.send(outgoing(request));
+            let sent = plugin.send(outgoing(request));
             let sent = match options.and_then(|options| options.first_byte_timeout) {
                 Some(limit) => timeout(limit, sent)
                     .await

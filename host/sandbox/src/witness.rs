@@ -16,6 +16,9 @@ pub trait Witness: Send + Sync {
 
     /// The plugin ran into a limit, named by its key of `[plugin.limits]`; `load` and `answer` are the host's own.
     fn limited(&self, plugin: &str, limit: &'static str);
+
+    /// The plugin gets no calls for a while, for this reason; without one, it gets calls again.
+    fn quarantined(&self, plugin: &str, reason: Option<&str>);
 }
 
 /// Nobody is told.
@@ -24,6 +27,7 @@ pub(crate) struct Nobody;
 impl Witness for Nobody {
     fn refused(&self, _: &str, _: &str, _: &str) {}
     fn limited(&self, _: &str, _: &'static str) {}
+    fn quarantined(&self, _: &str, _: Option<&str>) {}
 }
 
 /// The witness of a sandbox and its clones. It is set once, before plugins are loaded.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use sandbox::{Compiler, Sandbox, Secrets};
+use sandbox::{Compiler, Guests, Sandbox, Secrets};
 use tokio::runtime::Handle;
 use types::config::{Compile, Config};
 
@@ -35,7 +35,11 @@ fn small(memory: ByteSize) -> Compile {
 /// A sandbox that compiles so, on the threads of the test.
 fn sandbox(compiler: Compiler) -> Sandbox {
     let threads = Handle::current();
-    Sandbox::new(threads.clone(), threads, compiler).unwrap()
+    let guests = Guests {
+        fast: threads.clone(),
+        slow: threads.clone(),
+    };
+    Sandbox::new(threads, guests, compiler).unwrap()
 }
 
 /// Why a component is not loaded. One that exports nothing is refused once it has been compiled.

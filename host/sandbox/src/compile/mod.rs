@@ -199,13 +199,17 @@ mod tests {
     use tokio::runtime::Runtime;
 
     use super::*;
-    use crate::Sandbox;
+    use crate::{Guests, Sandbox};
 
     #[test]
     fn both_engines_run_the_same_code() {
         let threads = Runtime::new().unwrap();
         let threads = threads.handle();
-        let sandbox = Sandbox::new(threads.clone(), threads.clone(), Compiler::in_process());
+        let guests = Guests {
+            fast: threads.clone(),
+            slow: threads.clone(),
+        };
+        let sandbox = Sandbox::new(threads.clone(), guests, Compiler::in_process());
         let sandbox = sandbox.unwrap();
         let cache = tempfile::tempdir().unwrap();
         let cache = Cache::open(cache.path().into(), 1).unwrap();

@@ -24,6 +24,10 @@ impl Witness for Notes {
     fn limited(&self, plugin: &str, limit: &'static str) {
         self.0.lock().unwrap().push(format!("{plugin} {limit}"));
     }
+
+    fn quarantined(&self, plugin: &str, reason: Option<&str>) {
+        self.0.lock().unwrap().push(format!("{plugin}: {reason:?}"));
+    }
 }
 
 #[test]

@@ -30,6 +30,10 @@ impl GuestGeneration for Said {
 impl Guest for Component {
     type Generation = Said;
 
+    fn check() -> Result<(), Error> {
+        Ok(())
+    }
+
     fn models() -> Result<Vec<ModelInfo>, Error> {
         Ok(Vec::new())
     }
