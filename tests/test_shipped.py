@@ -43,7 +43,7 @@ def test_the_default(tmp_path):
 def test_the_example(tmp_path):
     (tmp_path / "plugins").symlink_to(PLUGINS)
     for name in ("lab", "team-b"):
-        (tmp_path / name).write_text(f"sk-{name}\n")
+        (tmp_path / name).write_text(f"sk-{name}-secret-of-tests\n")
     env = {
         "EVENHAND_ADMIN_TOKEN": "sk-admin",
         "OPENAI_API_KEY": "sk-openai-secret-of-tests",
@@ -73,6 +73,6 @@ def test_the_example(tmp_path):
             listed = everything(running, key="sk-team-a")
             assert {"smart", "openai/mock-echo"} <= listed
             assert all(model == "smart" or model.startswith("openai/") for model in listed)
-            assert everything(running, key="sk-team-b") == {"small"}
+            assert everything(running, key="sk-team-b-secret-of-tests") == {"small"}
             for vendor in (openai, anthropic, lab):
                 assert [request.status for request in vendor.requests] == [200] * len(vendor.requests) != []
