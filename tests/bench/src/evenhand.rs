@@ -31,7 +31,7 @@ name = "vendor"
 source = {plugin:?}
 config = {{ base_url = "{vendor}/v1" }}
 [plugin.grant]
-egress = ["POST {vendor}/v1/*"]
+egress = ["POST {vendor}/v1/*", "GET {vendor}/v1/models"]
 [plugin.grant.secrets]
 api_key = {{ env = "BENCH_KEY", as = "bearer", to = ["{vendor}"] }}
 [[plugin]]
@@ -44,7 +44,7 @@ source = {spinner:?}
             .args(["serve", "--config"])
             .arg(&file)
             .env("BENCH_KEY", "sk-bench-of-evenhand")
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -11,6 +11,7 @@ use axum::extract::Json;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use futures::stream;
 use serde_json::{Value, json};
 
@@ -60,6 +61,8 @@ pub(crate) async fn start() -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let origin = format!("http://{}", listener.local_addr()?);
     let routes = Router::new().route("/v1/chat/completions", post(answer));
+    // As every vendor: a chunk must not wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     Ok(origin)
 }
