@@ -1,6 +1,6 @@
 //! Server-sent events (WHATWG HTML, "Interpreting an event stream"), read piece by piece.
 //!
-//! Written here because the parsers on crates.io are bound to an async stream; a component pulls.
+//! Written here because the published parsers are bound to an async stream; a component pulls.
 
 use std::collections::VecDeque;
 
