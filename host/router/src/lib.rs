@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn the_nearest_names_are_suggested() {
         let names = [
-            "openai/gpt-5",
-            "anthropic/claude-opus-4-5",
+            "acme/grand-5",
+            "rival/opus-4-5",
             "local/smollm2-135m-instruct",
         ];
-        assert_eq!(nearest("openai/gpt5", names.into_iter())[0], "openai/gpt-5");
+        assert_eq!(nearest("acme/grand5", names.into_iter())[0], "acme/grand-5");
         assert_eq!(
             nearest("smollm2-135m", names.into_iter())[0],
             "local/smollm2-135m-instruct"
