@@ -30,6 +30,7 @@ use crate::body::Body;
 use crate::credential::Credential;
 use crate::quota::Quota;
 use crate::scrub::{self, Masks};
+use crate::witness::Limited;
 
 /// A name that doesn't connect in this time won't.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -86,6 +87,7 @@ impl Egress {
         grant: &Grant,
         limits: &Limits,
         secrets: &Secrets,
+        told: Limited,
         io: Handle,
     ) -> anyhow::Result<Self> {
         let mut credentials = BTreeMap::new();
@@ -114,7 +116,7 @@ impl Egress {
             allow_private: grant.allow_private,
             credentials,
             masks: Arc::new(masks),
-            quota: Quota::new(limits),
+            quota: Quota::new(limits, told),
             client,
             io,
         })

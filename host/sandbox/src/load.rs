@@ -19,7 +19,8 @@ use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
 use crate::kept::Kept;
 use crate::plugin::{Guest, Plugin, Provider};
-use crate::state::Shared;
+use crate::state::{Shared, State};
+use crate::witness::Limited;
 
 /// The contract's exports, by which a component shows what it is.
 pub(crate) const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
@@ -65,11 +66,15 @@ impl Sandbox {
                 ByteSize(POOLED_MEMORY)
             );
         }
+        let told = Limited {
+            plugin: entry.name.clone(),
+            witness: self.witness.clone(),
+        };
         let shared = Arc::new(Shared {
             name: entry.name.clone(),
             config: serde_json::to_string(&entry.config)
                 .context("the plugin's config is not JSON")?,
-            egress: Egress::new(grant, &entry.limits, secrets, self.io.clone())?,
+            egress: Egress::new(grant, &entry.limits, secrets, told, self.io.clone())?,
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),
@@ -131,30 +136,9 @@ impl Sandbox {
                     .then(|| ProviderNativeWorldPre::new(pre))
                     .transpose()
                     .map_err(foreign)?;
-                let mut store = call::store(&place.engine, shared, bounds);
-                let asked = async {
-                    let plain = world.instantiate_async(&mut store).await?;
-                    let provider = plain.evenhand_plugin_provider();
-                    if let Err(error) = provider.call_check(&mut store).await? {
-                        return Ok(Err(error));
-                    }
-                    let Some(native) = &native else {
-                        return Ok(Ok(Vec::new()));
-                    };
-                    let world = native.instantiate_async(&mut store).await?;
-                    let native = world.evenhand_plugin_native();
-                    Ok(Ok(native.call_dialects(&mut store).await?))
-                };
-                let within = PROBE.min(bounds.deadline);
-                let outcome = tokio::time::timeout(within, asked).await;
-                let dialects = match outcome {
-                    Err(_) => bail!(call::timed_out(shared, "load", within)),
-                    Ok(Err(trap)) => {
-                        bail!(call::failed(shared, &trap, store.data().memory.hit, bounds))
-                    }
-                    Ok(Ok(Err(error))) => bail!(error_out(error)),
-                    Ok(Ok(Ok(dialects))) => dialects,
-                };
+                let dialects = self
+                    .question(world.clone(), native.clone(), shared, bounds)
+                    .await?;
                 Ok((
                     Guest::Provider(Box::new(Provider {
                         world,
@@ -184,6 +168,45 @@ impl Sandbox {
             (false, false) if exports.is_empty() => bail!("it exports nothing; {EXPECTED}"),
             (false, false) => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
         }
+    }
+
+    /// Asks a provider whether it can work as it is configured, and which dialects it forwards. It computes where calls do.
+    async fn question(
+        &self,
+        world: ProviderWorldPre<State>,
+        native: Option<ProviderNativeWorldPre<State>>,
+        shared: &Arc<Shared>,
+        bounds: &Bounds,
+    ) -> anyhow::Result<Vec<String>> {
+        let (shared, bounds) = (shared.clone(), bounds.clone());
+        let asked = self.guests.spawn(async move {
+            let mut store = call::store(world.engine(), &shared, &bounds);
+            let asked = async {
+                let plain = world.instantiate_async(&mut store).await?;
+                let provider = plain.evenhand_plugin_provider();
+                if let Err(error) = provider.call_check(&mut store).await? {
+                    return Ok(Err(error));
+                }
+                let Some(native) = &native else {
+                    return Ok(Ok(Vec::new()));
+                };
+                let world = native.instantiate_async(&mut store).await?;
+                let native = world.evenhand_plugin_native();
+                Ok(Ok(native.call_dialects(&mut store).await?))
+            };
+            let within = PROBE.min(bounds.deadline);
+            match tokio::time::timeout(within, asked).await {
+                Err(_) => Err(call::timed_out(&shared, "load", within)),
+                Ok(Err(trap)) => {
+                    let memory_hit = store.data().memory.hit;
+                    Err(call::failed(&shared, &trap, memory_hit, &bounds))
+                }
+                Ok(Ok(Err(error))) => Err(error_out(error)),
+                Ok(Ok(Ok(dialects))) => Ok(dialects),
+            }
+        });
+        let answer = asked.await.ok().flatten();
+        Ok(answer.context("its first questions were lost in the host; the log says why")??)
     }
 }
 

@@ -12,6 +12,7 @@ use types::config::Limits;
 use types::{Error, ErrorCode};
 
 use crate::body::Body;
+use crate::witness::Limited;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -22,6 +23,7 @@ pub(crate) struct Quota {
     rate: Option<Rate>,
     connections: usize,
     free: Arc<Semaphore>,
+    told: Limited,
 }
 
 /// Held from the moment that a request is sent until its answer's body has ended.
@@ -30,8 +32,9 @@ pub(crate) struct Place(
 );
 
 impl Quota {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, told: Limited) -> Self {
         Self {
+            told,
             request_bytes: limits.request_bytes,
             response_bytes: limits.response_bytes,
             rate: limits.requests_per_minute.map(Rate::new),
@@ -45,6 +48,7 @@ impl Quota {
     /// A request may be sent now.
     pub(crate) fn place(&self) -> Result<Place, Error> {
         let Ok(permit) = self.free.clone().try_acquire_owned() else {
+            self.told.hit("connections");
             let message = format!(
                 "{} requests of the plugin are open, as many as limits.connections allows; try again",
                 self.connections
@@ -58,6 +62,7 @@ impl Quota {
         if let Some(rate) = &self.rate
             && let Err(wait) = rate.take(Instant::now())
         {
+            self.told.hit("requests_per_minute");
             let message = format!(
                 "the plugin sent {} requests in a minute, as many as limits.requests_per_minute allows",
                 rate.most
@@ -70,7 +75,7 @@ impl Quota {
     /// Is a body of this length within its limit?
     pub(crate) fn admits(&self, length: u64) -> Result<(), Error> {
         match length > self.request_bytes.as_u64() {
-            true => Err(too_large(self.request_bytes)),
+            true => Err(too_large(self.request_bytes, &self.told)),
             false => Ok(()),
         }
     }
@@ -105,8 +110,8 @@ impl Quota {
         &self,
         body: BoxStream<'static, Result<Bytes, Error>>,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let limit = self.request_bytes;
-        within(body, limit, (), move || too_large(limit))
+        let (limit, told) = (self.request_bytes, self.told.clone());
+        within(body, limit, (), move || too_large(limit, &told))
     }
 
     /// An answer's body, within its limit. At its end the place is free.
@@ -115,8 +120,9 @@ impl Quota {
         body: BoxStream<'static, Result<Bytes, Error>>,
         place: Place,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let limit = self.response_bytes;
+        let (limit, told) = (self.response_bytes, self.told.clone());
         within(body, limit, place, move || {
+            told.hit("response_bytes");
             let message =
                 format!("the answer's body is larger than limits.response_bytes, which is {limit}");
             Error::new(ErrorCode::Upstream, message)
@@ -146,7 +152,8 @@ fn within(
     .boxed()
 }
 
-fn too_large(limit: ByteSize) -> Error {
+fn too_large(limit: ByteSize, told: &Limited) -> Error {
+    told.hit("request_bytes");
     let message =
         format!("the request's body is larger than limits.request_bytes, which is {limit}");
     Error::new(ErrorCode::TooLarge, message)

@@ -33,6 +33,20 @@ impl Witness for Nobody {
 /// The witness of a sandbox and its clones. It is set once, before plugins are loaded.
 pub(crate) type Told = Arc<dyn Witness>;
 
+/// Tells of one plugin's limits.
+#[derive(Clone)]
+pub(crate) struct Limited {
+    pub(crate) plugin: String,
+    pub(crate) witness: Told,
+}
+
+impl Limited {
+    /// The plugin ran into this limit.
+    pub(crate) fn hit(&self, limit: &'static str) {
+        self.witness.limited(&self.plugin, limit);
+    }
+}
+
 impl Shared {
     /// Sends what a component wants to send, if that is granted. All ways out of a sandbox lead through here.
     pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
