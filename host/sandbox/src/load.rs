@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use bytesize::ByteSize;
 use tokio::sync::Semaphore;
 use types::config::Plugin as Entry;
+use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::accelerator::AcceleratorPre;
@@ -17,7 +18,7 @@ use crate::convert::error_out;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
-use crate::kept::Kept;
+use crate::kept::{Kept, Limit};
 use crate::plugin::{Guest, Plugin, Provider};
 use crate::state::{Shared, State};
 use crate::witness::Limited;
@@ -34,8 +35,15 @@ pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the packa
 /// What a component is told whose imports can't be linked.
 pub(crate) const UNKNOWN: &str = "it imports what the contract doesn't have";
 
+/// Most calls of one plugin at a time: what [`crate::pool`] gives to it where no other wants any.
+const MOST: usize = CALLS as usize / 2;
+
+/// Most dialects that a plugin may forward, and most bytes of a name.
+const DIALECTS: usize = 16;
+const DIALECT: usize = 64;
+
 /// A plugin must answer the host's first questions in this time.
-const PROBE: Duration = Duration::from_secs(30);
+pub(crate) const PROBE: Duration = Duration::from_secs(30);
 
 impl Sandbox {
     /// Makes a plugin of a component's bytes: compiles it, links it to what its entry grants, and asks it what it is.
@@ -54,8 +62,8 @@ impl Sandbox {
         let grant = &entry.grant;
         let bounds = Bounds::from(&entry.limits);
         ensure!(
-            bounds.concurrency <= CALLS as usize,
-            "limits.concurrency = {} is more than the {CALLS} calls that run at a time over all plugins",
+            bounds.concurrency <= MOST,
+            "limits.concurrency = {} is more than {MOST}: of the {CALLS} calls that run at a time, a plugin has at most half",
             bounds.concurrency
         );
         if !grant.keep {
@@ -93,7 +101,7 @@ impl Sandbox {
             guest,
             dialects,
             permits: Arc::new(Semaphore::new(entry.limits.concurrency)),
-            slots: self.slots.clone(),
+            share: self.pool.share(),
             gate,
             guests: self.guests.clone(),
             shared,
@@ -155,11 +163,7 @@ impl Sandbox {
                 );
                 let pre = AcceleratorPre::new(link()?).map_err(foreign)?;
                 let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
-                let within = PROBE.min(bounds.deadline);
-                match tokio::time::timeout(within, kept.describe(false)).await {
-                    Err(_) => bail!(call::timed_out(shared, "load", within)),
-                    Ok(described) => drop(described?),
-                }
+                drop(kept.describe(Limit::Load, false).await?);
                 Ok((Guest::Accelerator(kept), Vec::new()))
             }
             (false, false) if has(TOOLS) => {
@@ -180,33 +184,44 @@ impl Sandbox {
     ) -> anyhow::Result<Vec<String>> {
         let (shared, bounds) = (shared.clone(), bounds.clone());
         let asked = self.guests.spawn(async move {
-            let mut store = call::store(world.engine(), &shared, &bounds);
-            let asked = async {
-                let plain = world.instantiate_async(&mut store).await?;
-                let provider = plain.evenhand_plugin_provider();
-                if let Err(error) = provider.call_check(&mut store).await? {
-                    return Ok(Err(error));
+            let within = PROBE.min(bounds.deadline);
+            let failed = |trap, store: &Store<State>| {
+                call::failed(&shared, &trap, store.data().memory.hit, &bounds)
+            };
+            let questions = async {
+                let mut store = call::store(world.engine(), &shared, &bounds);
+                let asked = async {
+                    let world = world.instantiate_async(&mut store).await?;
+                    let provider = world.evenhand_plugin_provider();
+                    provider.call_check(&mut store).await
+                };
+                match asked.await {
+                    Err(trap) => return Err(failed(trap, &store)),
+                    Ok(Err(error)) => return Err(error_out(error)),
+                    Ok(Ok(())) => drop(store),
                 }
                 let Some(native) = &native else {
-                    return Ok(Ok(Vec::new()));
+                    return Ok(Vec::new());
                 };
-                let world = native.instantiate_async(&mut store).await?;
-                let native = world.evenhand_plugin_native();
-                Ok(Ok(native.call_dialects(&mut store).await?))
+                let mut store = call::store(world.engine(), &shared, &bounds);
+                let asked = async {
+                    let world = native.instantiate_async(&mut store).await?;
+                    let native = world.evenhand_plugin_native();
+                    native.call_dialects(&mut store).await
+                };
+                asked.await.map_err(|trap| failed(trap, &store))
             };
-            let within = PROBE.min(bounds.deadline);
-            match tokio::time::timeout(within, asked).await {
-                Err(_) => Err(call::timed_out(&shared, "load", within)),
-                Ok(Err(trap)) => {
-                    let memory_hit = store.data().memory.hit;
-                    Err(call::failed(&shared, &trap, memory_hit, &bounds))
-                }
-                Ok(Ok(Err(error))) => Err(error_out(error)),
-                Ok(Ok(Ok(dialects))) => Ok(dialects),
-            }
+            let answer = tokio::time::timeout(within, questions).await;
+            answer.unwrap_or_else(|_| Err(call::timed_out(&shared, "load", within)))
         });
         let answer = asked.await.ok().flatten();
-        Ok(answer.context("its first questions were lost in the host; the log says why")??)
+        let dialects =
+            answer.context("its first questions were lost in the host; the log says why")??;
+        ensure!(
+            dialects.len() <= DIALECTS && dialects.iter().all(|name| name.len() <= DIALECT),
+            "it forwards more than {DIALECTS} dialects, or one with a name of more than {DIALECT} bytes"
+        );
+        Ok(dialects)
     }
 }
 

@@ -23,8 +23,20 @@ pub(crate) struct Quota {
     rate: Option<Rate>,
     connections: usize,
     free: Arc<Semaphore>,
+    /// KiB that the host may hold of bodies that are to be signed.
+    room: Arc<Semaphore>,
     told: Limited,
 }
+
+/// Bytes that the host holds for the plugin.
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "they count while it is held")] Option<OwnedSemaphorePermit>,
+);
+
+/// How many bodies of the largest size are held at a time.
+const BODIES: u64 = 4;
+
+const KIB: u64 = 1024;
 
 /// Held from the moment that a request is sent until its answer's body has ended.
 pub(crate) struct Place(
@@ -42,6 +54,7 @@ impl Quota {
             free: Arc::new(Semaphore::new(
                 limits.connections.min(Semaphore::MAX_PERMITS),
             )),
+            room: Arc::new(Semaphore::new(room(limits.request_bytes))),
         }
     }
 
@@ -92,18 +105,35 @@ impl Quota {
     }
 
     /// A request's body once all of it is here.
-    pub(crate) async fn whole(&self, body: Body) -> Result<Body, Error> {
-        match body.into_bytes_or_stream() {
-            Ok(bytes) => Ok(Body::from_bytes(bytes)),
-            Err(stream) => {
-                let pieces = self.limited(stream);
-                let all = pieces.try_fold(BytesMut::new(), |mut all, piece| async move {
-                    all.extend_from_slice(&piece);
-                    Ok(all)
-                });
-                Ok(Body::from_bytes(all.await?.freeze()))
+    pub(crate) async fn whole(&self, body: Body) -> Result<(Bytes, Held), Error> {
+        let mut stream = match body.into_bytes_or_stream() {
+            Ok(bytes) => return Ok((bytes, Held(None))),
+            Err(stream) => self.limited(stream),
+        };
+        let (mut all, mut held) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
+        while let Some(piece) = stream.try_next().await? {
+            let needs = (all.len() + piece.len()).div_ceil(KIB as usize);
+            let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let more = u32::try_from(needs - has).unwrap_or(u32::MAX);
+            let Ok(more) = self.room.clone().try_acquire_many_owned(more) else {
+                self.told.hit("request_bytes");
+                let message = format!(
+                    "the plugin's requests that wait to be signed have {BODIES} times limits.request_bytes, which is {}; try again",
+                    self.request_bytes
+                );
+                return Err(later(
+                    ErrorCode::Overloaded,
+                    message,
+                    Duration::from_secs(1),
+                ));
+            };
+            match &mut held {
+                Some(held) => held.merge(more),
+                none => *none = Some(more),
             }
+            all.extend_from_slice(&piece);
         }
+        Ok((all.freeze(), Held(held)))
     }
 
     fn limited(
@@ -150,6 +180,14 @@ fn within(
         }
     })
     .boxed()
+}
+
+/// KiB.
+fn room(request_bytes: ByteSize) -> usize {
+    let kib = request_bytes.as_u64().div_ceil(KIB).saturating_mul(BODIES);
+    usize::try_from(kib).map_or(Semaphore::MAX_PERMITS, |kib| {
+        kib.min(Semaphore::MAX_PERMITS)
+    })
 }
 
 fn too_large(limit: ByteSize, told: &Limited) -> Error {
