@@ -37,8 +37,8 @@ impl Chain {
         let lines = Lines::open(path)?;
         lines.lock()?;
         let opened = Key::open(path)?;
-        let (mut faults, mark) = (key_faults(&opened), opened.mark);
-        let (is_new, had_public) = (opened.is_new, opened.had_public);
+        let mut faults = key_faults(&opened);
+        let (is_new, mark) = (opened.is_new, opened.mark);
         let heads = Heads::open(path, opened.key)?;
         if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
             // The names of files are in the folder, which is on the disk only then.
@@ -60,10 +60,10 @@ impl Chain {
             chain.lines.cut(tail.whole)?;
             (tail, found) = chain.look(&mark)?;
         }
-        if is_new && (had_public || torn > 0 || !found.is_empty() || tail.whole > 0) {
+        faults.extend(found);
+        if is_new && (torn > 0 || !faults.is_empty()) {
             faults.insert(0, Fault::NewKey);
         }
-        faults.extend(found);
         (chain.seq, chain.hash) = (tail.seq, tail.hash);
         chain.tell(torn, &faults)?;
         Ok(chain)

@@ -30,8 +30,6 @@ pub(crate) struct Opened {
     pub(crate) mark: Mark,
     /// Where a public key that isn't of this key was put.
     pub(crate) put_aside: Option<PathBuf>,
-    /// There was a public key.
-    pub(crate) had_public: bool,
 }
 
 /// What the key's file tells of the newest head. Who can't read the key has no older copy of it to put in its place.
@@ -117,14 +115,12 @@ impl Key {
         }
         let pair = SigningKey::from_bytes(&seed);
         let public = beside(log, "pub");
-        let had_public = public.exists();
         let put_aside = write_public(&public, &pair).map_err(Error::at(&public))?;
         Ok(Opened {
             key: Self { pair, file, path },
             is_new,
             mark,
             put_aside,
-            had_public,
         })
     }
 

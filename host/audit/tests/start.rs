@@ -157,7 +157,10 @@ fn files_that_are_gone() {
             }
             _ => {
                 assert!(verified(&log).is_err(), "{gone:04b}");
-                assert_eq!(told(&log).len(), 1, "{gone:04b}");
+                let told = told(&log);
+                assert_eq!(told.len(), 1, "{gone:04b}");
+                let is_new = told[0].contains("the key is new");
+                assert_eq!(is_new, gone & 0b0100 != 0, "{gone:04b}: {told:?}");
             }
         }
     }
