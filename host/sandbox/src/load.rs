@@ -89,7 +89,11 @@ impl Sandbox {
             witness: self.witness.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
-        let component = self.compiler.compile(&place.engine, bytes).await?;
+        let component = self.compiler.compile(&place.engine, bytes).await;
+        for file in self.compiler.replaced() {
+            self.witness.replaced(&file);
+        }
+        let component = component?;
         let (guest, dialects) = self
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use types::{Error, ErrorCode};
 
+use crate::compile::Replaced;
 use crate::egress::Response;
 use crate::outgoing::Outgoing;
 use crate::state::Shared;
@@ -23,6 +24,9 @@ pub trait Witness: Send + Sync {
 
     /// The plugin gets no calls for a while, for this reason; without one, it gets calls again.
     fn quarantined(&self, plugin: &str, reason: Option<&str>);
+
+    /// A file of the compile cache was not used.
+    fn replaced(&self, file: &Replaced);
 }
 
 /// Nobody is told.
@@ -32,6 +36,7 @@ impl Witness for Nobody {
     fn refused(&self, _: &str, _: &str, _: &str) {}
     fn limited(&self, _: &str, _: &'static str) {}
     fn quarantined(&self, _: &str, _: Option<&str>) {}
+    fn replaced(&self, _: &Replaced) {}
 }
 
 /// The witness of a sandbox and its clones. It is set once, before plugins are loaded.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use sandbox::Witness;
+use sandbox::{Replaced, Witness};
 
 use futures::StreamExt;
 use serde_json::json;
@@ -28,6 +28,10 @@ impl Witness for Notes {
 
     fn limited(&self, plugin: &str, limit: &'static str) {
         self.0.lock().unwrap().push(format!("{plugin} {limit}"));
+    }
+
+    fn replaced(&self, file: &Replaced) {
+        panic!("tests have no cache: {file:?}");
     }
 
     fn quarantined(&self, plugin: &str, reason: Option<&str>) {
