@@ -6,9 +6,9 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, StreamTranslator};
 use serde_json::Value;
 
-use crate::choice::Choice;
+use super::choice::Choice;
+use super::usage::usage;
 use crate::errors::error_in_stream;
-use crate::usage::usage;
 
 /// Reads an answer.
 #[derive(Debug)]

@@ -321,7 +321,8 @@ fn citation(annotation: &Value) -> Option<Citation> {
     })
 }
 
-fn token(token: &Value) -> TokenLogprob {
+/// A token and how likely it was.
+pub(crate) fn token(token: &Value) -> TokenLogprob {
     let pair = |token: &Value| {
         let text = token["token"].as_str().unwrap_or_default().to_owned();
         (text, token["logprob"].as_f64().unwrap_or_default())

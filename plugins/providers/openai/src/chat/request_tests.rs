@@ -54,7 +54,7 @@ fn reasoning(text: &str) -> Content {
 }
 
 fn with(request: &GenerateRequest) -> (Value, Translated) {
-    let translated = translate(request, MaxTokensField::default()).unwrap();
+    let translated = translate(request, &Config::default()).unwrap();
     (translated.body.clone(), translated)
 }
 
