@@ -190,15 +190,14 @@ impl Items<'_> {
                 ),
             },
             Content::ToolCall(call) => self.call(call, part),
-            Content::ToolResult(result) if result.by_provider => {
-                if !self.run_by_vendor.contains(&result.call_id) {
-                    self.warnings.add(
-                        "messages.tool_result",
-                        "a tool that another vendor ran has no place in this wire format: left out",
-                    );
-                }
+            Content::ToolResult(result) if !result.by_provider => self.result(result, part),
+            Content::ToolResult(result) if !self.run_by_vendor.contains(&result.call_id) => {
+                self.warnings.add(
+                    "messages.tool_result",
+                    "a tool that another vendor ran has no place in this wire format: left out",
+                );
             }
-            Content::ToolResult(result) => self.result(result, part),
+            // A result of this vendor's own tool, which its call says too.
             _ => {}
         }
         Ok(())

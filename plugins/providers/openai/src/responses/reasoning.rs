@@ -14,13 +14,13 @@ pub(super) fn carried(item: &Value) -> Option<Value> {
 
 /// What marks a part whose item goes on in the next one.
 pub(super) fn beginning(id: &Value) -> Value {
-    json!({"type": "reasoning", "id": id})
+    json!({"type": "reasoning", "id": id, "continued": true})
 }
 
 /// Is it such a part?
 pub(super) fn begins(part: &Part) -> bool {
     let data = part.provider_data.as_deref().map(parse).unwrap_or_default();
-    data == beginning(&data["id"]) && data["id"].is_string()
+    data["continued"] == true
 }
 
 /// Is there anything in an item that can be handed back to a vendor who does not keep it?

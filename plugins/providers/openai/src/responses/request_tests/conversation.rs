@@ -117,7 +117,7 @@ fn an_item_in_several_parts_goes_back_once() {
     let (input, warned) = items(vec![model(vec![
         ours(
             thought(ReasoningKind::Full, "c"),
-            &json!({"type": "reasoning", "id": "rs_1"}),
+            &json!({"type": "reasoning", "id": "rs_1", "continued": true}),
         ),
         ours(thought(ReasoningKind::Summary, "s"), &whole),
     ])]);

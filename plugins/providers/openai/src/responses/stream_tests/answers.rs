@@ -136,7 +136,7 @@ fn thoughts_that_are_shown_and_summarised_are_one_item() {
         [
             "0 + ReasoningKind::Full".to_owned(),
             "0 long".into(),
-            r#"0 . {"type":"reasoning","id":"item_0"}"#.into(),
+            r#"0 . {"type":"reasoning","id":"item_0","continued":true}"#.into(),
             "1 + ReasoningKind::Summary".into(),
             "1 short".into(),
             format!("1 . {item}"),
