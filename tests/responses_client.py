@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import openai
-
 from clients import Answer, Call
 
 
@@ -53,7 +52,13 @@ class ResponsesClient:
             given["instructions"] = system
         if tools:
             given["tools"] = [
-                {"type": "function", "name": t["name"], "description": t["description"], "parameters": t["schema"], "strict": False}
+                {
+                    "type": "function",
+                    "name": t["name"],
+                    "description": t["description"],
+                    "parameters": t["schema"],
+                    "strict": False,
+                }
                 for t in tools
             ]
         if schema:
@@ -75,7 +80,11 @@ class ResponsesClient:
 
     def _answer(self, got: Any, pieces: int = 1) -> Answer:
         assert got.object == "response" and got.status in ("completed", "incomplete")
-        calls = [Call(item.call_id, item.name, json.loads(item.arguments)) for item in got.output if item.type == "function_call"]
+        calls = [
+            Call(item.call_id, item.name, json.loads(item.arguments))
+            for item in got.output
+            if item.type == "function_call"
+        ]
         finish = "tool_calls" if calls else "stop"
         if got.status == "incomplete":
             finish = {"max_output_tokens": "length"}[got.incomplete_details.reason]
@@ -113,7 +122,9 @@ class Grammar:
 
     def see(self, event: Any) -> None:
         """The next event."""
-        assert event.sequence_number == self.number, f"{event.type} is number {event.sequence_number}, not {self.number}"
+        assert event.sequence_number == self.number, (
+            f"{event.type} is number {event.sequence_number}, not {self.number}"
+        )
         self.number += 1
         self.seen.append(event.type)
         kind = event.type.removeprefix("response.")
@@ -152,5 +163,9 @@ class Grammar:
         assert self.seen[:2] == ["response.created", "response.in_progress"]
         assert self.seen[-1] == f"response.{got.status}" and self.seen.count(self.seen[-1]) == 1
         assert [item.id for item in got.output] == self.items
-        assert self.seen.count("response.output_item.added") == self.seen.count("response.output_item.done") == len(self.items)
+        assert (
+            self.seen.count("response.output_item.added")
+            == self.seen.count("response.output_item.done")
+            == len(self.items)
+        )
         return self.pieces

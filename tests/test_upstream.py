@@ -2,7 +2,6 @@
 
 import httpx
 import pytest
-
 from cases import WEATHER
 from harness import VERSION, Evenhand, broken_off, check, config, good, provider, secrets
 
@@ -18,7 +17,9 @@ def odd(vendors, tmp_path_factory):
     plugins = [
         provider("openai", vendor, "old", options={"max_tokens_field": "max_tokens", "native": []}),
         provider("openai", vendor, "template", options={"instructions": "first", "native": []}),
-        provider("openai", vendor, "narrow", options={"leave_out": ["stream_options", "parallel_tool_calls"], "native": []}),
+        provider(
+            "openai", vendor, "narrow", options={"leave_out": ["stream_options", "parallel_tool_calls"], "native": []}
+        ),
         provider("openai", vendor, "both", options={"api": "responses"}),
     ]
     with Evenhand(tmp_path_factory.mktemp("odd"), config(*plugins), secrets(vendors)) as running:
@@ -43,7 +44,12 @@ def test_thoughts_return_to_the_vendor_as_it_gave_them(model, stream, evenhand, 
     request = vendor.last.json
     assert vendor.last.path == "/v1/responses" and request["store"] is False
     assert request["include"] == ["reasoning.encrypted_content"]
-    assert [item["type"] for item in request["input"]] == ["message", "reasoning", "function_call", "function_call_output"]
+    assert [item["type"] for item in request["input"]] == [
+        "message",
+        "reasoning",
+        "function_call",
+        "function_call_output",
+    ]
     assert request["input"][1].get("encrypted_content", "gAAAA").startswith("gAAAA")
 
 
@@ -120,7 +126,11 @@ def test_other_servers_get_what_they_take(odd, vendors, stream):
     client, vendor = odd.client("openai"), vendors["openai"]
 
     def sent(plugin: str, **more) -> dict:
-        turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "developer", "content": "c"}]
+        turns = [
+            {"role": "system", "content": "a"},
+            {"role": "user", "content": "b"},
+            {"role": "developer", "content": "c"},
+        ]
         list(client.sdk.chat.completions.create(model=f"{plugin}/mock-echo", messages=turns, stream=stream, **more))
         return vendor.last.json
 

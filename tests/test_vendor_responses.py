@@ -5,7 +5,6 @@ import base64
 
 import openai
 import pytest
-
 from cases import CASES, CLOCK, WEATHER, Setting, stop_sequences
 from harness import wait_for
 from responses_client import ResponsesClient
@@ -60,7 +59,7 @@ def test_thoughts_come_back_unchanged_or_not_at_all(gpt, model, stream):
 
 @STREAM
 def test_a_search_that_the_vendor_runs(gpt, stream):
-    asked = gpt.ask("mock-tools", [gpt.user("red pandas")], tools=None, stream=stream, **{"tool_choice": "auto"})
+    asked = gpt.ask("mock-tools", [gpt.user("red pandas")], tools=None, stream=stream, tool_choice="auto")
     assert asked.text == "user: red pandas"
     body = {"model": "mock-tools", "input": "red pandas", "tools": [{"type": "web_search"}]}
     if stream:
@@ -164,7 +163,9 @@ def test_odds(gpt, stream):
 
 
 @STREAM
-@pytest.mark.parametrize("model, status", [("mock-429", 429), ("mock-500", 500), ("mock-overloaded", 503), ("mock-no", 404)])
+@pytest.mark.parametrize(
+    "model, status", [("mock-429", 429), ("mock-500", 500), ("mock-overloaded", 503), ("mock-no", 404)]
+)
 def test_errors_come_as_the_sdk_s_own(gpt, own_vendors, model, status, stream):
     with pytest.raises(openai.APIStatusError) as caught:
         gpt.ask(model, [gpt.user("Hm")], stream=stream)
@@ -271,4 +272,7 @@ def test_it_refuses(gpt, fault):
     ids=lambda item: item.get("role", item.get("type")),
 )
 def test_it_takes_what_clients_write_by_hand(gpt, item):
-    assert gpt.sdk.post("/responses", body={"model": "mock-echo", "input": [item]}, cast_to=object)["status"] == "completed"
+    assert (
+        gpt.sdk.post("/responses", body={"model": "mock-echo", "input": [item]}, cast_to=object)["status"]
+        == "completed"
+    )

@@ -62,7 +62,11 @@ class Responses:
         self._vendor.fail(model, " ".join(ask.user_words()))
         reply = brain.answer(ask)
         opened = responses_stream.response(body, number)
-        if model == "mock-tools" and any(tool["type"] == "web_search" for tool in body.get("tools") or []) and not ask.tools:
+        if (
+            model == "mock-tools"
+            and any(tool["type"] == "web_search" for tool in body.get("tools") or [])
+            and not ask.tools
+        ):
             output = responses_stream.searched(ask, number)
         else:
             output = responses_stream.items(reply, body, number, self._seal, self._odds(body))
@@ -110,14 +114,14 @@ class Responses:
         if body.get("conversation") is not None:
             raise Refusal(404, "invalid_request_error", "Conversation not found.", param="conversation")
         kept = {
-            item["id"]: item
-            for stored in self._stored.values()
-            for item in stored.input + stored.response["output"]
+            item["id"]: item for stored in self._stored.values() for item in stored.input + stored.response["output"]
         }
         for at, item in enumerate(items):
             if item.get("type") == "item_reference" or set(item) == {"id"}:
                 if item["id"] not in kept:
-                    raise Refusal(404, "invalid_request_error", f"Item with id '{item['id']}' not found.", param="input")
+                    raise Refusal(
+                        404, "invalid_request_error", f"Item with id '{item['id']}' not found.", param="input"
+                    )
                 items[at] = kept[item["id"]]
         responses_rules.conversation(items, kept, self._seal)
         return items
@@ -146,7 +150,9 @@ class Responses:
             return await self._vendor.reply(request, "", stored.response)
         after = int(request.query.get("starting_after", -1))
         if stored.work is None:
-            raise openai_rules.bad("Only responses created with 'background' and 'stream' can be streamed again.", "stream")
+            raise openai_rules.bad(
+                "Only responses created with 'background' and 'stream' can be streamed again.", "stream"
+            )
         await asyncio.shield(stored.work)
         return await self._stream(request, "", stored.events[after + 1 :])
 

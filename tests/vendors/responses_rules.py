@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Container
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Required, get_args
 
 from openai.types.responses import input_token_count_params, response_create_params
 from openai.types.responses.function_tool_param import FunctionToolParam
@@ -17,7 +17,7 @@ from openai.types.responses.response_output_refusal_param import ResponseOutputR
 from openai.types.responses.response_output_text_param import Annotation
 from openai.types.responses.response_reasoning_item_param import ResponseReasoningItemParam
 from openai.types.responses.tool_param import ToolParam
-from typing_extensions import Required, TypedDict, get_type_hints
+from typing_extensions import TypedDict, get_type_hints
 
 from . import openai_rules, rules
 from .openai_rules import bad
@@ -81,9 +81,7 @@ class Tools(TypedDict):
     tools: list[ToolParam]
 
 
-FUNCTION = Shape(
-    FunctionToolParam, {"parameters": dict | None, "strict": bool | None}, ("parameters", "strict")
-)
+FUNCTION = Shape(FunctionToolParam, {"parameters": dict | None, "strict": bool | None}, ("parameters", "strict"))
 # Lowest and highest value, as the API reference gives them; the vendor refuses a limit under 16 tokens.
 RANGES = {"max_output_tokens": (16, None), "max_tool_calls": (1, None)}
 CALLS = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
@@ -138,9 +136,14 @@ class Seal:
         except ValueError:
             said = None
         if said is None or self.close(said["id"], said["thought"]) != encrypted:
-            raise bad(f"{shown} Reason: Encrypted content could not be decrypted or parsed.", code="invalid_encrypted_content")
+            raise bad(
+                f"{shown} Reason: Encrypted content could not be decrypted or parsed.", code="invalid_encrypted_content"
+            )
         if item.get("id", said["id"]) != said["id"]:
-            raise bad(f"{shown} Reason: Encrypted content item_id did not match the target item id.", code="invalid_encrypted_content")
+            raise bad(
+                f"{shown} Reason: Encrypted content item_id did not match the target item id.",
+                code="invalid_encrypted_content",
+            )
 
 
 def create(body: dict) -> None:
@@ -206,7 +209,9 @@ def _check_tools(body: dict) -> None:
         try:
             rules.check_schema(parameters)
             if parameters.get("type") != "object":
-                raise Broken(f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{parameters.get('type')}\"'")
+                raise Broken(
+                    f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{parameters.get('type')}\"'"
+                )
             if tool.get("strict"):
                 rules.check_closed(parameters, all_required=True)
         except Broken as broken:
@@ -232,7 +237,9 @@ def _format(body: dict) -> None:
         return
     if not rules.TOOL_NAME.fullmatch(wanted["name"]):
         raise bad(
-            "Invalid 'text.format.name': string does not match pattern '^[a-zA-Z0-9_-]+$'.", "text.format.name", "invalid_value"
+            "Invalid 'text.format.name': string does not match pattern '^[a-zA-Z0-9_-]+$'.",
+            "text.format.name",
+            "invalid_value",
         )
     try:
         rules.check_schema(wanted["schema"])

@@ -66,7 +66,9 @@ def items(reply: Reply, body: dict, number: str, seal: Seal, odds: Odds) -> list
                 built.append(_message(f"msg_{number}_{at}", text, status, odds(brain.tokens(text)), []))
             case Call(name, arguments):
                 ids = {"id": f"fc_{number}_{at}", "call_id": f"call_{number}_{at}"}
-                built.append(ids | {"type": "function_call", "status": "completed", "name": name, "arguments": arguments})
+                built.append(
+                    ids | {"type": "function_call", "status": "completed", "name": name, "arguments": arguments}
+                )
     return built
 
 

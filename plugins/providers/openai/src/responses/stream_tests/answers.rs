@@ -363,3 +363,20 @@ fn servers_that_say_less_are_understood() {
         ["0 + text", "0 Hi", "0 .", "finished FinishReason::Stop"]
     );
 }
+
+#[test]
+fn what_the_vendor_runs_elsewhere_is_not_waited_for() {
+    let ended = |item: Value| told(&[done(0, item)]).pop().unwrap();
+    let contained = json!({"type": "container_reference", "container_id": "cntr_1"});
+    let shell = |environment: &Value| {
+        ended(
+            json!({"id": "sh_1", "type": "shell_call", "call_id": "c", "environment": environment}),
+        )
+    };
+    assert_eq!(shell(&contained), "finished FinishReason::Stop");
+    assert_eq!(shell(&Value::Null), "finished FinishReason::ToolCalls");
+    let search =
+        |by: &str| ended(json!({"id": "ts_1", "type": "tool_search_call", "execution": by}));
+    assert_eq!(search("server"), "finished FinishReason::Stop");
+    assert_eq!(search("client"), "finished FinishReason::ToolCalls");
+}
