@@ -54,6 +54,32 @@ def test_thoughts_return_to_the_vendor_as_it_gave_them(model, stream, evenhand, 
 
 
 @STREAM
+@pytest.mark.parametrize("model", ["mock-thinking", "mock-redacted"])
+@pytest.mark.parametrize("issuer, other", [(NAME, "anthropic"), ("anthropic", NAME)])
+def test_thoughts_of_another_vendor_are_left_out_and_named(issuer, other, model, stream, evenhand):
+    client = evenhand.client("anthropic")
+    # What Anthropic's mock takes; both think.
+    thinking = {"type": "enabled", "budget_tokens": 1024} if issuer == "anthropic" else THINKING
+    turns = [client.user("Rome today")]
+    first = client.ask(f"{issuer}/{model}", turns, thinking=thinking, stream=stream)
+    assert "thinking" in first.turn["content"][0]["type"]
+    turns += [first.turn, client.user("And now?")]
+    given = {"model": f"{other}/mock-echo", "messages": turns, "max_tokens": 99, "stream": stream}
+    raw = client.sdk.messages.with_raw_response.create(**given)
+    assert "reasoning" in raw.headers["evenhand-warning"]
+    told = client.ask(f"{other}/mock-echo", turns, stream=stream)
+    assert told.text == f"user: Rome today\nassistant: {first.text}\nuser: And now?"
+
+
+@STREAM
+@pytest.mark.parametrize("model", ["mock-redacted", "mock-reasoning"])
+def test_thoughts_are_no_part_of_what_a_chat_says(model, stream, evenhand):
+    client = evenhand.client("openai")
+    answer = client.ask(f"{NAME}/{model}", [client.user("Rome")], stream=stream)
+    assert (answer.text, answer.finish) == ("user: Rome", "stop")
+
+
+@STREAM
 def test_what_the_api_lacks_is_named(stream, evenhand):
     create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
     asked = {"model": f"{NAME}/mock-echo", "messages": [{"role": "user", "content": "a STOP b"}], "stream": stream}
