@@ -72,7 +72,10 @@ impl Provider for OpenAi {
     fn count_tokens(request: GenerateRequest) -> Result<TokenCount, Error> {
         let config: Config = evenhand_sdk::config()?;
         if config.api() == Api::Chat {
-            return Err(Error::unsupported("chat completions can't count tokens"));
+            return Err(Error::unsupported(format!(
+                "{} cannot count tokens",
+                request.model
+            )));
         }
         let translated = responses::translate(&request, &config)?;
         let post = config.request("POST", "/responses/input_tokens", vec![]);
