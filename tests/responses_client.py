@@ -108,6 +108,18 @@ class ResponsesClient:
         )
 
 
+# Events that say all of what grew, and the field that does.
+WHOLE = {
+    "output_text.done": "text",
+    "reasoning_text.done": "text",
+    "reasoning_summary_text.done": "text",
+    "function_call_arguments.done": "arguments",
+    "custom_tool_call_input.done": "input",
+    "code_interpreter_call_code.done": "code",
+    "mcp_call_arguments.done": "arguments",
+}
+
+
 class Grammar:
     """The order of events: numbers count up by one, each item is added and done once, each part grows between its beginning
     and its end, every delta has its `.done`, and what is done is what grew."""
@@ -142,11 +154,8 @@ class Grammar:
             assert at == len(self.items) - 1 and self.items[at] == event.item_id and key not in self.ended
             self.grown[key] = self.grown.get(key, "") + event.delta
             self.pieces += kind == "output_text.delta"
-        elif kind in ("output_text.done", "reasoning_text.done", "reasoning_summary_text.done"):
-            assert event.text == self.grown.get(key, "")
-            self.ended.add(key)
-        elif kind == "function_call_arguments.done":
-            assert event.arguments == self.grown.get(key, "")
+        elif kind in WHOLE:
+            assert getattr(event, WHOLE[kind]) == self.grown.get(key, "")
             self.ended.add(key)
 
     def _added(self, event: Any, _: tuple) -> None:

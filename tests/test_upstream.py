@@ -80,6 +80,27 @@ def test_thoughts_are_no_part_of_what_a_chat_says(model, stream, evenhand):
 
 
 @STREAM
+def test_a_chat_s_free_form_tool_is_one_to_the_vendor_too(stream, evenhand, vendors):
+    client = evenhand.client("openai")
+    grammar = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: /.+/"}}
+    tool = {"type": "custom", "custom": {"name": "patch", "format": grammar}}
+    made = client.sdk.chat.completions.create(
+        model=f"{NAME}/mock-tools", messages=[client.user("*** Begin")], tools=[tool], stream=stream
+    )
+    if stream:
+        deltas = [chunk.choices[0].delta for chunk in made]
+        calls = [call.function for delta in deltas for call in delta.tool_calls or []]
+        said = calls[0].name, "".join(call.arguments or "" for call in calls)
+    else:
+        (call,) = made.choices[0].message.tool_calls
+        said = call.function.name, call.function.arguments
+    # Neutral calls don't say that they are free-form (decision 001, G4): the client sees a function's.
+    assert said == ("patch", "*** Begin")
+    format = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
+    assert vendors["openai"].last.json["tools"] == [{"name": "patch", "format": format, "type": "custom"}]
+
+
+@STREAM
 def test_what_the_api_lacks_is_named(stream, evenhand):
     create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
     asked = {"model": f"{NAME}/mock-echo", "messages": [{"role": "user", "content": "a STOP b"}], "stream": stream}

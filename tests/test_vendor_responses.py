@@ -57,25 +57,39 @@ def test_thoughts_come_back_unchanged_or_not_at_all(gpt, model, stream):
     refused(thought | {"id": "thought_1"}, call, words="begins with 'rs'")
 
 
+HOSTED = [
+    ({"type": "web_search"}, ["web_search_call"]),
+    ({"type": "file_search", "vector_store_ids": ["vs_1"]}, ["file_search_call"]),
+    ({"type": "code_interpreter", "container": {"type": "auto"}}, ["code_interpreter_call"]),
+    ({"type": "image_generation"}, ["image_generation_call"]),
+    ({"type": "mcp", "server_label": "l", "server_url": "https://mcp.example"}, ["mcp_list_tools", "mcp_call"]),
+]
+
+
 @STREAM
-def test_a_search_that_the_vendor_runs(gpt, stream):
-    asked = gpt.ask("mock-tools", [gpt.user("red pandas")], tools=None, stream=stream, tool_choice="auto")
-    assert asked.text == "user: red pandas"
-    body = {"model": "mock-tools", "input": "red pandas", "tools": [{"type": "web_search"}]}
-    if stream:
-        with gpt.sdk.responses.stream(**body) as events:
-            kinds = [event.type for event in events]
-            got = events.get_final_response()
-        assert [kind for kind in kinds if "web_search" in kind] == [
-            f"response.web_search_call.{step}" for step in ("in_progress", "searching", "completed")
-        ]
-        assert "response.output_text.annotation.added" in kinds
-    else:
-        got = gpt.sdk.responses.create(**body)
-    search, said = got.output
-    assert search.action.query == "red pandas" and said.content[0].text == "Found: red pandas"
-    (source,) = said.content[0].annotations
-    assert source.type == "url_citation" and said.content[0].text[source.start_index : source.end_index] == "red pandas"
+@pytest.mark.parametrize("tool, kinds", HOSTED, ids=[tool["type"] for tool, _ in HOSTED])
+def test_tools_that_the_vendor_runs(gpt, tool, kinds, stream):
+    turns = [gpt.user("red pandas")]
+    found = gpt.ask("mock-tools", turns, stream=stream, extra_body={"tools": [tool]})
+    items = found.turn["items"]
+    assert [item["type"] for item in items] == [*kinds, "message"] and found.text == "Found: red pandas"
+    assert all(item.get("status", "completed") == "completed" for item in items)
+    (part,) = items[-1]["content"]
+    assert len(part["annotations"]) == (tool["type"] == "web_search")
+    # What the vendor said is what it takes back.
+    told = gpt.ask("mock-echo", [*turns, found.turn, gpt.user("So?")], stream=stream)
+    assert told.text == "user: red pandas\nassistant: Found: red pandas\nuser: So?"
+
+
+@STREAM
+def test_free_form_tools(gpt, stream):
+    turns = [gpt.user("*** Begin")]
+    asking = {"stream": stream, "extra_body": {"tools": [{"type": "custom", "name": "patch"}]}}
+    asked = gpt.ask("mock-tools", turns, **asking)
+    (call,) = asked.turn["items"]
+    assert (call["type"], call["name"], call["input"]) == ("custom_tool_call", "patch", "*** Begin")
+    result = {"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "done"}
+    assert gpt.ask("mock-tools", [*turns, asked.turn, result], **asking).text.endswith("tool: patch = done")
 
 
 def test_stored_responses(gpt):

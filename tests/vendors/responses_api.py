@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import brain, openai_rules, responses_rules, responses_stream
+from . import brain, openai_rules, responses_hosted, responses_rules, responses_stream
 from .brain import Ask
 from .odds import logprobs
 from .responses_rules import Seal
@@ -62,12 +62,9 @@ class Responses:
         self._vendor.fail(model, " ".join(ask.user_words()))
         reply = brain.answer(ask)
         opened = responses_stream.response(body, number)
-        if (
-            model == "mock-tools"
-            and any(tool["type"] == "web_search" for tool in body.get("tools") or [])
-            and not ask.tools
-        ):
-            output = responses_stream.searched(ask, number)
+        tools = [tool for tool in body.get("tools") or [] if tool["type"] in responses_hosted.ITEMS]
+        if model == "mock-tools" and tools and not ask.tools and ask.lines[-1][0] != "tool":
+            output = responses_stream.ran(ask, tools, number)
         else:
             output = responses_stream.items(reply, body, number, self._seal, self._odds(body))
         last = responses_stream.complete(opened, reply, output)

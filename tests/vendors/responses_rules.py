@@ -86,13 +86,27 @@ FUNCTION = Shape(FunctionToolParam, {"parameters": dict | None, "strict": bool |
 RANGES = {"max_output_tokens": (16, None), "max_tool_calls": (1, None)}
 CALLS = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
 # What the model writes; a thought must be followed by some of it.
-BY_MODEL = {*CALLS, "reasoning", "web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"}
+BY_MODEL = {
+    *CALLS,
+    "reasoning",
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "mcp_list_tools",
+    "mcp_call",
+}
 PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
     "function_call": "fc",
     "custom_tool_call": "ctc",
     "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "mcp_list_tools": "mcpl",
+    "mcp_call": "mcp",
 }
 
 

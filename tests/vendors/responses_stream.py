@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from . import brain
+from . import brain, responses_hosted
 from .brain import Ask, Call, Reply, Text, Thinking
 from .responses_rules import Seal
 
@@ -34,19 +34,13 @@ ECHOED = {
 }
 
 
-def searched(ask: Ask, number: str) -> list[dict]:
-    """The items of an answer with a web search: what was looked for is what the user said."""
-    said = " ".join(ask.user_words())
-    url = f"https://search.example/{number}"
-    search = {
-        "id": f"ws_{number}",
-        "type": "web_search_call",
-        "status": "completed",
-        "action": {"type": "search", "query": said, "queries": [said], "sources": [{"type": "url", "url": url}]},
-    }
-    text = f"Found: {said}"
-    source = {"type": "url_citation", "url": url, "title": said, "start_index": 7, "end_index": len(text)}
-    return [search, _message(f"msg_{number}", text, "completed", [], [source])]
+def ran(ask: Ask, tools: list[dict], number: str) -> list[dict]:
+    """The items of an answer with tools that are no functions; the model says what it found, unless it waits for one."""
+    built = responses_hosted.hosted(ask, tools, number)
+    if any(item["type"] == "custom_tool_call" for item in built):
+        return built
+    text = "Found: " + " ".join(ask.user_words())
+    return [*built, _message(f"msg_{number}", text, "completed", [], responses_hosted.citation(built, text))]
 
 
 def _message(id: str, text: str, status: str, odds: list[dict], annotations: list[dict]) -> dict:
@@ -145,12 +139,13 @@ def _events(opened: dict, last: dict) -> Iterator[dict]:
     for at, item in enumerate(last["output"]):
         empty = {name: [] for name in ("content", "summary") if name in item}
         empty |= {"arguments": ""} if "arguments" in item else {}
+        empty |= responses_hosted.LATER.get(item["type"], {})
         # Not all of it is there yet, as the reference warns.
         empty |= {"encrypted_content": item["encrypted_content"][:9]} if item.get("encrypted_content") else {}
         status = {"status": "in_progress"} if "status" in item else {}
         yield {"type": "response.output_item.added", "output_index": at, "item": item | empty | status}
         where = {"item_id": item["id"], "output_index": at}
-        for event in GROWTH[item["type"]](item):
+        for event in GROWTH.get(item["type"], responses_hosted.grow)(item):
             yield {"type": f"response.{event.pop('type')}"} | where | event
         yield {"type": "response.output_item.done", "output_index": at, "item": item}
     yield {"type": f"response.{last['status']}", "response": last}
@@ -189,14 +184,8 @@ def _grow_call(item: dict) -> Iterator[dict]:
     yield {"type": "function_call_arguments.done", "arguments": item["arguments"]}
 
 
-def _grow_search(_: dict) -> Iterator[dict]:
-    for step in ("in_progress", "searching", "completed"):
-        yield {"type": f"web_search_call.{step}"}
-
-
 GROWTH = {
     "message": _grow_message,
     "reasoning": _grow_thought,
     "function_call": _grow_call,
-    "web_search_call": _grow_search,
 }
