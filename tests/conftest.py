@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import Evenhand, config, provider, secrets
+from harness import Evenhand, config, provider, responses, secrets
 from vendors import AnthropicVendor, OpenAIVendor
 
 OPENAI_KEY = "sk-vendor-openai-secret"
@@ -39,6 +39,7 @@ def own_vendors() -> Iterator[dict]:
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
     """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
-    text = config(provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"]))
+    plugins = [provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"])]
+    text = config(*plugins, responses(vendors["openai"]))
     with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
         yield running

@@ -99,21 +99,32 @@ class Plugin:
 
 
 def provider(
-    dialect: str, vendor: Vendor | str, name: str | None = None, source: Path | str | None = None, **limits: Any
+    dialect: str,
+    vendor: Vendor | str,
+    name: str | None = None,
+    source: Path | str | None = None,
+    options: dict | None = None,
+    **limits: Any,
 ) -> Plugin:
-    """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets."""
+    """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets; `options` are what
+    else stands under `config`."""
     origin = vendor if isinstance(vendor, str) else vendor.url
     attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}}[dialect]
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"base_url": {"openai": f"{origin}/v1", "anthropic": origin}[dialect]},
+        config={"base_url": {"openai": f"{origin}/v1", "anthropic": origin}[dialect]} | (options or {}),
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},
         },
         limits=limits,
     )
+
+
+def responses(vendor: Vendor | str, name: str = "openai-responses", **options: Any) -> Plugin:
+    """The plugin for OpenAI that asks by Responses, whatever the client speaks: chats are translated too."""
+    return provider("openai", vendor, name, options={"api": "responses", "native": ["openai-responses"]} | options)
 
 
 def secret(dialect: str) -> str:

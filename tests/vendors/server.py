@@ -201,7 +201,7 @@ class Vendor:
 
     async def reply(self, request: web.Request, model: str, body: dict) -> web.StreamResponse:
         """A whole answer."""
-        await self._hold(model)
+        await self.hold(model)
         recorded: Recorded = request[RECORDED]
         recorded.status = 200
         headers = self.answer_headers(recorded)
@@ -218,7 +218,7 @@ class Vendor:
 
     async def stream(self, request: web.Request, model: str, frames: list[Frame], error: Frame) -> web.StreamResponse:
         """A streamed answer; `error` is what the vendor sends when it fails in the middle."""
-        await self._hold(model)
+        await self.hold(model)
         request[RECORDED].status = 200
         headers = self.answer_headers(request[RECORDED]) | {
             "content-type": "text/event-stream; charset=utf-8",
@@ -251,7 +251,8 @@ class Vendor:
         await response.write_eof()
         return response
 
-    async def _hold(self, model: str) -> None:
+    async def hold(self, model: str) -> None:
+        """Waits where the model's name says so."""
         if model == "mock-slow":
             await self._gate.wait()
 
