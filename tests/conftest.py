@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Evenhand, config, provider, secrets
-from vendors import AnthropicVendor, OpenAIVendor
+from vendors import AnthropicVendor, BedrockVendor, OpenAIVendor
 
 OPENAI_KEY = "sk-vendor-openai-secret"
 ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
+BEDROCK_KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def openai_vendor() -> Iterator[OpenAIVendor]:
 @pytest.fixture(scope="session")
 def anthropic_vendor() -> Iterator[AnthropicVendor]:
     with AnthropicVendor(ANTHROPIC_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def bedrock_vendor() -> Iterator[BedrockVendor]:
+    with BedrockVendor(BEDROCK_KEY) as vendor:
         yield vendor
 
 
