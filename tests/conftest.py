@@ -36,6 +36,12 @@ def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> d
     return {"openai": openai_vendor, "anthropic": anthropic_vendor}
 
 
+@pytest.fixture(scope="session")
+def providers(vendors: dict, bedrock_vendor: BedrockVendor) -> dict:
+    """The vendors by the name of the plugin that speaks to them: those above, and those whose API is no client dialect."""
+    return vendors | {"bedrock": bedrock_vendor}
+
+
 @pytest.fixture(scope="module")
 def own_vendors() -> Iterator[dict]:
     """Vendors of one file alone, whose tests open and close their gates."""
@@ -44,8 +50,8 @@ def own_vendors() -> Iterator[dict]:
 
 
 @pytest.fixture(scope="session")
-def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
-    """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
-    text = config(provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"]))
-    with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
+def evenhand(providers: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
+    """An Evenhand before all vendors, without keys. Tests don't change its configuration."""
+    text = config(*(provider(name, vendor) for name, vendor in providers.items()))
+    with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(providers)) as running:
         yield running
