@@ -50,8 +50,16 @@ def own_vendors() -> Iterator[dict]:
 
 
 @pytest.fixture(scope="session")
-def evenhand(providers: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
-    """An Evenhand before all vendors, without keys. Tests don't change its configuration."""
+def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
+    """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
+    text = config(provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"]))
+    with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def evenhand_with_all(providers: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
+    """The same before all providers."""
     text = config(*(provider(name, vendor) for name, vendor in providers.items()))
-    with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(providers)) as running:
+    with Evenhand(tmp_path_factory.mktemp("all"), text, secrets(providers)) as running:
         yield running

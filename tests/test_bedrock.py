@@ -19,6 +19,11 @@ STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"
 DIALECT = pytest.mark.parametrize("dialect", DIALECTS)
 
 
+@pytest.fixture(scope="module")
+def evenhand(evenhand_with_all: Evenhand) -> Evenhand:
+    return evenhand_with_all
+
+
 ARNS = [
     f"{ACCOUNT}:inference-profile/us.anthropic.mock-echo-v1:0",
     f"{ACCOUNT}:application-inference-profile/mock-echo",

@@ -7,6 +7,7 @@ import pytest
 
 from cases import CASES, WEATHER, Setting, image_by_url
 from clients import CLIENTS
+from harness import Evenhand
 from vendors.bedrock_api import ACCOUNT, COHERE, TITAN
 
 DIALECTS = list(CLIENTS)
@@ -15,6 +16,11 @@ PROVIDERS = ["openai", "anthropic", "bedrock"]
 ALSO_BEDROCK = [TITAN, COHERE, "us.anthropic.mock-echo-v1:0", f"{ACCOUNT}:application-inference-profile/mock-echo"]
 # Bedrock fetches no addresses: see test_bedrock.py.
 PAIRS = [(case, provider) for case in CASES for provider in PROVIDERS if (case, provider) != (image_by_url, "bedrock")]
+
+
+@pytest.fixture(scope="module")
+def evenhand(evenhand_with_all: Evenhand) -> Evenhand:
+    return evenhand_with_all
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -27,7 +27,6 @@ CLAUDE_FIELDS = {
     "tool_choice": dict,
     "tools": list,
     "context_management": dict,
-    "output_config": dict,
 }
 CLAUDE_BETAS = (
     "interleaved-thinking-2025-05-14",

@@ -11,7 +11,7 @@ use crate::family::Family;
 pub(crate) const MESSAGES: &str = "anthropic-messages";
 
 /// Fields of that wire format, beside those that the neutral form has, that the vendor hands on to the model.
-const HANDED_ON: [&str; 3] = ["thinking", "context_management", "output_config"];
+const HANDED_ON: [&str; 2] = ["thinking", "context_management"];
 
 /// Fields for the model itself.
 #[derive(Debug, Default)]

@@ -46,10 +46,12 @@ impl Decoder {
     pub(crate) fn push(&mut self, bytes: &[u8], into: &mut Vec<Frame>) -> Result<(), Error> {
         self.bytes.extend_from_slice(bytes);
         self.begun += bytes.len();
-        let all = std::mem::take(&mut self.bytes);
-        let mut rest = &all[..];
+        let mut taken = 0;
         loop {
-            match self.frames.decode_frame(&mut rest).map_err(damaged)? {
+            let mut rest = &self.bytes[taken..];
+            let decoded = self.frames.decode_frame(&mut rest).map_err(damaged)?;
+            taken = self.bytes.len() - rest.len();
+            match decoded {
                 DecodedFrame::Complete(message) => {
                     self.begun = rest.len();
                     into.extend(frame(&message)?);
@@ -60,7 +62,7 @@ impl Decoder {
                 DecodedFrame::Incomplete => break,
             }
         }
-        self.bytes = rest.to_vec();
+        self.bytes.drain(..taken);
         Ok(())
     }
 

@@ -77,8 +77,7 @@ impl Open {
             Kind::Call { by_provider }
         } else if let Some(result) = start.get("toolResult") {
             let mut fields = result.as_object().cloned().unwrap_or_default();
-            fields.retain(|_, value| !value.is_null());
-            fields.remove("toolUseId");
+            fields.retain(|name, value| name != "toolUseId" && !value.is_null());
             Kind::Result {
                 call_id: text(result, "toolUseId")?,
                 fields,
