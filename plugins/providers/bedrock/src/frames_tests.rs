@@ -141,6 +141,19 @@ proptest! {
     }
 
     #[test]
+    fn no_damage_goes_unseen(at in 4usize..1000, mask in 1u8..) {
+        let mut bytes = some_frames();
+        let at = at % bytes.len();
+        bytes[at] ^= mask;
+        let (whole, _) = decode(&[&some_frames()]).unwrap();
+        // A longer length asks for more than came; all that was read before is right.
+        match decode(&[&bytes]) {
+            Ok((frames, between)) => prop_assert!(!between && frames.len() < whole.len() && whole.starts_with(&frames)),
+            Err(error) => prop_assert!(error.message.contains("damaged")),
+        }
+    }
+
+    #[test]
     fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..200), length in 0u32..64) {
         drop(decode(&[&bytes]));
         // A plausible length before them.

@@ -98,7 +98,7 @@ impl Provider for Bedrock {
         let config: Config = evenhand_sdk::config()?;
         let plan = embed::plan(&request, &config)?;
         let mut vectors = Vec::new();
-        let mut tokens = None;
+        let mut tokens = Some(0);
         for body in &plan.bodies {
             let post = config.runtime(&request.model, "invoke")?;
             let response = send(post.header("accept", "application/json").json(body))?;
@@ -106,9 +106,10 @@ impl Provider for Bedrock {
             let said = response.json(ANSWER_LIMIT)?;
             let counted = counted.and_then(|count| count.parse().ok());
             let counted = counted.or_else(|| said["inputTextTokenCount"].as_u64());
+            // Part of a sum is none.
             tokens = tokens
                 .zip(counted)
-                .map_or(tokens.or(counted), |(a, b): (u64, u64)| Some(a + b));
+                .map(|(sum, more): (u64, u64)| sum + more);
             vectors.extend(embed::read(&said)?);
         }
         embed::answer(request.model, plan, vectors, tokens)

@@ -212,37 +212,41 @@ fn a_whole_answer_gives_the_same_events() {
     assert!(self::machine().whole(&answer, &mut vec![]).is_err());
 }
 
-#[test]
-fn what_is_read_goes_back_byte_for_byte() {
-    let middle = [
-        delta(0, json!({"reasoningContent": {"signature": "s+/=="}})),
-        stop(0),
-        delta(1, json!({"reasoningContent": {"redactedContent": "AAEC"}})),
-        stop(1),
-    ];
-    let (events, _) = run(machine(), &[&answer(&middle, "end_turn").concat()]);
-    let data = events.iter().filter_map(|event| match event {
-        Event::PartEnded(part) => Some((ReasoningKind::Full, part.provider_data.clone())),
-        Event::Part(part) => Some((ReasoningKind::Redacted, part.part.provider_data.clone())),
-        _ => None,
-    });
-    let parts = data.map(|(kind, provider_data)| Part {
-        content: Content::Reasoning(Reasoning {
-            kind,
-            text: String::new(),
-        }),
-        cache: None,
-        provider_data,
-    });
-    let turn = Message::new(Role::Assistant, parts.collect());
-    let request = GenerateRequest::new("anthropic.claude-x", vec![turn]);
-    let config = serde_json::from_str("{}").unwrap();
-    let body = crate::request::translate(&request, &config).unwrap().body;
-    assert_eq!(
-        body["messages"][0]["content"],
-        json!([
-            {"reasoningContent": {"reasoningText": {"text": "", "signature": "s+/=="}}},
-            {"reasoningContent": {"redactedContent": "AAEC"}},
-        ])
-    );
+proptest! {
+    /// What the vendor must see again comes back to it byte for byte, in whatever pieces it came.
+    #[test]
+    fn what_is_read_goes_back_byte_for_byte(
+        text in "[a-zé]{0,5}",
+        signature in proptest::collection::vec("[A-Za-z0-9+/=]{1,6}", 1..4),
+        hidden in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..6), 1..4),
+    ) {
+        use base64::Engine as _;
+        let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let thought = |thought: Value| json!({"reasoningContent": thought});
+        let mut middle = vec![delta(0, thought(json!({"text": text})))];
+        middle.extend(signature.iter().map(|piece| delta(0, thought(json!({"signature": piece})))));
+        middle.push(stop(0));
+        let pieces = hidden.iter().map(|piece| thought(json!({"redactedContent": encode(piece)})));
+        middle.extend(pieces.map(|piece| delta(1, piece)));
+        middle.push(stop(1));
+        let (events, error) = run(machine(), &[&answer(&middle, "end_turn").concat()]);
+        prop_assert_eq!(error, None);
+        let data = events.iter().filter_map(|event| match event {
+            Event::PartEnded(part) => Some((ReasoningKind::Full, &text[..], part.provider_data.clone())),
+            Event::Part(part) => Some((ReasoningKind::Redacted, "", part.part.provider_data.clone())),
+            _ => None,
+        });
+        let parts = data.map(|(kind, text, provider_data)| Part {
+            content: Content::Reasoning(Reasoning { kind, text: text.into() }),
+            cache: None,
+            provider_data,
+        });
+        let turn = Message::new(Role::Assistant, parts.collect());
+        let request = GenerateRequest::new("anthropic.claude-x", vec![turn]);
+        let config = serde_json::from_str("{}").unwrap();
+        let body = crate::request::translate(&request, &config).unwrap().body;
+        let shown = json!({"reasoningText": {"text": text, "signature": signature.concat()}});
+        let redacted = json!({"redactedContent": encode(&hidden.concat())});
+        prop_assert_eq!(&body["messages"][0]["content"], &json!([thought(shown), thought(redacted)]));
+    }
 }
