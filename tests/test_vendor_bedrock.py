@@ -284,9 +284,9 @@ FAULTS = {
         "not supported in messages",
     ),
     "document alone": (says(user(DOCUMENT)), "text block must be included"),
-    "document twice": (says(user({"text": "x"}, DOCUMENT, DOCUMENT)), "used twice"),
+    "document twice": (says(user({"text": "x"}, DOCUMENT, DOCUMENT)), "duplicate document names"),
     "document name": (
-        says(user({"text": "x"}, {"document": DOCUMENT["document"] | {"name": "a.txt"}})),
+        says(user({"text": "x"}, {"document": DOCUMENT["document"] | {"name": "é"}})),
         "alphanumeric",
     ),
     "five points": (says(user(*[part for text in "abcde" for part in ({"text": text}, POINT)])), "Found 5"),

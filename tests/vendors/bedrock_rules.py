@@ -37,7 +37,7 @@ CLAUDE_BETAS = (
     "computer-use-2025-01-24",
 )
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-DOCUMENT_NAME = re.compile(r"(?:[^\W_]|[-()\[\]]|\s(?!\s))+")
+DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]|\s(?!\s))+")
 
 
 def bad(message: str) -> Refusal:
@@ -256,9 +256,9 @@ def _block(role: str, block: dict, where: str, titles: list[str]) -> None:
 def _document(document: dict, where: str, titles: list[str]) -> None:
     if not DOCUMENT_NAME.fullmatch(document["name"]):
         raise bad(f"The document file name at {where} can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets.")
-    if document["name"] in titles:
-        raise bad(f"The document name {document['name']} at {where} is used twice.")
-    titles.append(document["name"])
+    if document["name"].lower() in titles:
+        raise bad("Messages can't contain duplicate document names. Rename the document and retry your request.")
+    titles.append(document["name"].lower())
 
 
 def image(block: dict, where: str) -> tuple[str | None, bytes]:

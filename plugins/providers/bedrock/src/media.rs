@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Characters of a document's name.
 const LONGEST_NAME: usize = 200;
 
-/// Names of documents that a request has: the vendor refuses one twice.
+/// Names of documents that a request has, in lower case: the vendor refuses one twice.
 #[derive(Debug, Default)]
 pub(crate) struct Titles(HashSet<String>);
 
@@ -235,7 +235,7 @@ impl Titles {
     /// A name in the vendor's alphabet that no other document of the request has.
     fn title(&mut self, name: Option<&str>, warnings: &mut Warnings) -> String {
         let given = name.unwrap_or("document");
-        let fits = |c: char| c.is_alphanumeric() || "-()[]".contains(c);
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-()[]".contains(c);
         let spaced = |c: char| if fits(c) { c } else { ' ' };
         let fitted: String = given.chars().map(spaced).collect();
         let fitted = fitted.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -245,14 +245,14 @@ impl Titles {
         }
         let mut title = fitted.clone();
         let mut number = 2;
-        while !self.0.insert(title.clone()) {
+        while !self.0.insert(title.to_ascii_lowercase()) {
             title = format!("{fitted} {number}");
             number += 1;
         }
         if name.is_some_and(|name| name != title) {
             warnings.add(
                 "messages.file.name",
-                format!("the vendor takes letters, digits, blanks, `-()[]`, and no name twice: sent as `{title}`"),
+                format!("the vendor takes ASCII letters, digits, blanks, `-()[]`, and no name twice: sent as `{title}`"),
             );
         }
         title

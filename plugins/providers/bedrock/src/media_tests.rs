@@ -77,6 +77,16 @@ fn documents_have_a_format_and_a_name_of_their_own() {
         said(media(bytes(b"{}"), json)),
         ("txt".into(), "document 2".into())
     );
+    let upper = Media {
+        name: Some("Dokument é DOCUMENT".into()),
+        ..media(bytes(b"x"), None)
+    };
+    assert_eq!(said(upper).1, "Dokument DOCUMENT");
+    let again = Media {
+        name: Some("DOCUMENT".into()),
+        ..media(bytes(b"x"), None)
+    };
+    assert_eq!(said(again).1, "DOCUMENT 3");
     let named = Media {
         name: Some("notes.md".into()),
         ..media(bytes(b"# x"), Some("application/octet-stream"))
@@ -93,7 +103,7 @@ fn documents_have_a_format_and_a_name_of_their_own() {
     assert_eq!(film.unwrap()["video"]["format"], "mp4");
     assert_eq!(
         warnings.fields().collect::<Vec<_>>(),
-        ["messages.file.name"; 2]
+        ["messages.file.name"; 4]
     );
 }
 
