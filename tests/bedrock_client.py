@@ -69,7 +69,8 @@ class BedrockClient:
             given["system"] = [{"text": system}]
         if tools:
             specs = [
-                {"name": t["name"], "description": t["description"], "inputSchema": {"json": t["schema"]}} for t in tools
+                {"name": t["name"], "description": t["description"], "inputSchema": {"json": t["schema"]}}
+                for t in tools
             ]
             given["toolConfig"] = {"tools": [{"toolSpec": spec} for spec in specs]}
         if schema:

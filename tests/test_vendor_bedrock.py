@@ -109,7 +109,10 @@ def test_embeddings(client):
 
 def test_models_and_profiles(bedrock_vendor):
     control = sdk(bedrock_vendor.url, bedrock_vendor.key, "bedrock")
-    listed = {model["modelId"]: model for model in control.list_foundation_models(byInferenceType="ON_DEMAND")["modelSummaries"]}
+    listed = {
+        model["modelId"]: model
+        for model in control.list_foundation_models(byInferenceType="ON_DEMAND")["modelSummaries"]
+    }
     assert listed["mock-echo"]["outputModalities"] == ["TEXT"] and listed[TITAN]["outputModalities"] == ["EMBEDDING"]
     pages = control.get_paginator("list_inference_profiles").paginate(PaginationConfig={"PageSize": 1})
     profiles = [profile["type"] for page in pages for profile in page["inferenceProfileSummaries"]]
@@ -134,7 +137,12 @@ def test_errors_come_as_the_sdk_s_own(client, bedrock_vendor, model, kind, strea
 
 
 @pytest.mark.parametrize(
-    "model, kind", [("mock-cut", "IncompleteReadError ProtocolError ResponseStreamingError"), ("mock-truncated", "AssertionError"), ("mock-error-mid", "EventStreamError")]
+    "model, kind",
+    [
+        ("mock-cut", "IncompleteReadError ProtocolError ResponseStreamingError"),
+        ("mock-truncated", "AssertionError"),
+        ("mock-error-mid", "EventStreamError"),
+    ],
 )
 def test_a_broken_stream_is_no_clean_end(client, model, kind):
     with pytest.raises(Exception) as caught:
@@ -274,7 +282,9 @@ FAULTS = {
     ),
     "open schema": (output(OPEN_SCHEMA), "additionalProperties"),
     "range in schema": (
-        output({"type": "object", "additionalProperties": False, "properties": {"a": {"type": "integer", "minimum": 1}}}),
+        output(
+            {"type": "object", "additionalProperties": False, "properties": {"a": {"type": "integer", "minimum": 1}}}
+        ),
         "not supported",
     ),
     "picture of nothing": (says(user({"image": {"format": "png", "source": {"bytes": b"x"}}})), "does not match"),
@@ -316,7 +326,9 @@ FAULTS = {
     ),
     "thought left out": (TOOLS | extra(**THINK) | says(HI, CALLS, user(RESULT)), "must start with a thinking block"),
     "forged thought": (
-        says(HI, user({"reasoningContent": {"reasoningText": {"text": "x", "signature": "eA=="}}}, role="assistant"), HI),
+        says(
+            HI, user({"reasoningContent": {"reasoningText": {"text": "x", "signature": "eA=="}}}, role="assistant"), HI
+        ),
         "signature",
     ),
 }

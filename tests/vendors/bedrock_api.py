@@ -11,7 +11,7 @@ import zlib
 from aiohttp import web
 
 from . import bedrock_rules, brain, sigv4
-from .bedrock_rules import bad
+from .aws_shapes import bad
 from .brain import Ask, Call, Reply, Text, Thinking
 from .server import RECORDED, Frame, Recorded, Refusal, Vendor
 
@@ -138,7 +138,11 @@ class BedrockVendor(Vendor):
                 bedrock_rules.titan(body, DIMENSIONS)
                 texts = [body["inputText"].split()]
                 vector = brain.embedding(texts[0], body.get("dimensions", brain.DIMENSIONS))
-                answer = {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": len(texts[0])}
+                answer = {
+                    "embedding": vector,
+                    "embeddingsByType": {"float": vector},
+                    "inputTextTokenCount": len(texts[0]),
+                }
             case _ if id == COHERE:
                 bedrock_rules.cohere(body)
                 texts = [text.split() for text in body["texts"]]
@@ -160,7 +164,11 @@ class BedrockVendor(Vendor):
     async def _models(self, request: web.Request) -> web.StreamResponse:
         if unknown := set(request.query) - {"byInferenceType", "byProvider", "byOutputModality", "byCustomizationType"}:
             raise bad(f"Unknown parameter {sorted(unknown)[0]}")
-        listed = [(id, "TEXT") for id in brain.MODELS] + [(TITAN, "EMBEDDING"), (COHERE, "EMBEDDING"), ("mock-painter", "IMAGE")]
+        listed = [(id, "TEXT") for id in brain.MODELS] + [
+            (TITAN, "EMBEDDING"),
+            (COHERE, "EMBEDDING"),
+            ("mock-painter", "IMAGE"),
+        ]
         return await self.reply(request, "", {"modelSummaries": [_summary(*one) for one in listed]})
 
     async def _profiles(self, request: web.Request) -> web.StreamResponse:
@@ -220,7 +228,9 @@ class BedrockVendor(Vendor):
                     return {"reasoningContent": {"redactedContent": seal}}
                 return {"reasoningContent": {"reasoningText": {"text": text, "signature": seal}}}
             case Call(name, arguments):
-                return {"toolUse": {"toolUseId": f"tooluse_{number}_{at}", "name": name, "input": json.loads(arguments)}}
+                return {
+                    "toolUse": {"toolUseId": f"tooluse_{number}_{at}", "name": name, "input": json.loads(arguments)}
+                }
 
 
 def _summary(id: str, modality: str) -> dict:

@@ -1,21 +1,13 @@
-"""What Amazon Bedrock refuses of a Converse, CountTokens or InvokeModel request. Shapes are those of botocore's description of
-the service; rules beyond shapes are those of the API reference and of the errors that the service answers with."""
+"""What Amazon Bedrock refuses of a Converse, CountTokens or InvokeModel request beyond its shape: the rules of the API
+reference, and of the errors that the service answers with."""
 
-import base64
-import binascii
 import json
 import re
-from functools import cache
-from typing import Any
-
-from botocore.loaders import Loader
-from botocore.model import ServiceModel, Shape
-from botocore.validate import ParamValidator
 
 from . import rules
 from .anthropic_rules import UNSUPPORTED
+from .aws_shapes import bad, shape
 from .rules import Broken
-from .server import Refusal
 
 MOST_CACHE_POINTS = 4
 LEAST_BUDGET = 1024
@@ -38,78 +30,6 @@ CLAUDE_BETAS = (
 )
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 DOCUMENT_NAME = re.compile(r"(?:[a-zA-Z0-9()\[\]-]|\s(?!\s))+")
-
-
-def bad(message: str) -> Refusal:
-    """The vendor's 400."""
-    return Refusal(400, "ValidationException", message)
-
-
-@cache
-def model() -> ServiceModel:
-    """The service as botocore describes it."""
-    return ServiceModel(Loader().load_service_model("bedrock-runtime", "service-2"), "bedrock-runtime")
-
-
-def shape(operation: str, params: dict) -> None:
-    """Fields that don't exist, are missing or of the wrong type, values outside their sets, sizes and patterns."""
-    wanted = model().operation_model(operation).input_shape
-    if null := _null(params, ""):
-        raise bad(f"1 validation error detected: Value at '{null}' failed to satisfy constraint: Member must not be null")
-    report = ParamValidator().validate(params, wanted)
-    if report.has_errors():
-        raise bad(f"Malformed input request: {report.generate_report()}")
-    _values(wanted, params, "")
-
-
-def _null(value: Any, path: str) -> str | None:
-    """Where a null is. Documents, whose content is the model's affair, may have none either."""
-    if value is None:
-        return path or "/"
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return next((found for key, one in inner if (found := _null(one, f"{path}/{key}"))), None)
-
-
-def _values(shape: Shape, value: Any, path: str) -> None:
-    """What botocore itself leaves to the service."""
-    limits = shape.metadata
-    fault = None
-    match shape.type_name:
-        case "structure" if not shape.is_document_type:
-            for name, one in value.items():
-                _values(shape.members[name], one, f"{path}.{name}")
-        case "list":
-            for at, one in enumerate(value):
-                _values(shape.member, one, f"{path}.{at}")
-            fault = _size(len(value), limits)
-        case "map":
-            for key, one in value.items():
-                _values(shape.key, key, f"{path}.{key}")
-                _values(shape.value, one, f"{path}.{key}")
-            fault = _size(len(value), limits)
-        case "string":
-            fault = _size(len(value), limits)
-            if shape.enum and value not in shape.enum:
-                fault = f"must satisfy enum value set: [{', '.join(shape.enum)}]"
-            if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
-                fault = f"must satisfy regular expression pattern: {limits['pattern']}"
-        case "integer" | "long" | "float" | "double":
-            fault = "must be a number" if isinstance(value, bool) else _size(value, limits)
-        case "blob" if isinstance(value, str):
-            try:
-                base64.b64decode(value, validate=True)
-            except binascii.Error:
-                fault = "must be base64"
-    if fault:
-        raise bad(f"1 validation error detected: Value at '{path.lstrip('.')}' failed to satisfy constraint: Member {fault}")
-
-
-def _size(size: float, limits: dict) -> str | None:
-    if size < limits.get("min", size):
-        return f"must have a size or value greater than or equal to {limits['min']}"
-    if size > limits.get("max", size):
-        return f"must have a size or value less than or equal to {limits['max']}"
-    return None
 
 
 def converse(operation: str, model_id: str, body: dict) -> None:
@@ -136,12 +56,16 @@ def conversation(body: dict) -> None:
     """What Converse and CountTokens have in common."""
     for at, block in enumerate(body.get("system", [])):
         if not block.get("text", "x").strip():
-            raise bad(f"The text field in the SystemContentBlock object at system.{at} is blank. Add text to the text field, and try again.")
+            raise bad(
+                f"The text field in the SystemContentBlock object at system.{at} is blank. Add text to the text field, and try again."
+            )
         if at == 0 and "cachePoint" in block:
             raise bad("cachePoint cannot be the first element of system.")
     points = json.dumps(body).count('"cachePoint"')
     if points > MOST_CACHE_POINTS:
-        raise bad(f"The model returned the following errors: A maximum of {MOST_CACHE_POINTS} blocks with cache_control may be provided. Found {points}.")
+        raise bad(
+            f"The model returned the following errors: A maximum of {MOST_CACHE_POINTS} blocks with cache_control may be provided. Found {points}."
+        )
     _tools(body)
     _messages(body)
 
@@ -179,7 +103,9 @@ def _tools(body: dict) -> None:
 def _messages(body: dict) -> None:
     messages = body.get("messages", [])
     if not messages or messages[0]["role"] != "user":
-        raise bad("A conversation must start with a user message. Try again with a conversation that starts with a user message.")
+        raise bad(
+            "A conversation must start with a user message. Try again with a conversation that starts with a user message."
+        )
     waiting: list[str] = []
     titles: list[str] = []
     before = None
@@ -188,10 +114,14 @@ def _messages(body: dict) -> None:
         if message["role"] == "system":
             raise bad("This model does not support system messages within the conversation.")
         if message["role"] == before:
-            raise bad("A conversation must alternate between user and assistant roles. Make sure the conversation alternates and try again.")
+            raise bad(
+                "A conversation must alternate between user and assistant roles. Make sure the conversation alternates and try again."
+            )
         before = message["role"]
         if not message["content"]:
-            raise bad(f"The content field in the Message object at {where} is empty. Add a ContentBlock object to the content field and try again.")
+            raise bad(
+                f"The content field in the Message object at {where} is empty. Add a ContentBlock object to the content field and try again."
+            )
         _results(message, where, waiting)
         for index, block in enumerate(message["content"]):
             _block(message["role"], block, f"{where}.content.{index}", titles)
@@ -206,21 +136,33 @@ def _messages(body: dict) -> None:
         if len(set(waiting)) != len(waiting):
             raise bad(f"The toolUse blocks at {where}.content contain duplicate Ids.")
     if waiting:
-        raise bad(f"Expected toolResult blocks at messages.{len(messages)}.content for the following Ids: {', '.join(waiting)}")
+        raise bad(
+            f"Expected toolResult blocks at messages.{len(messages)}.content for the following Ids: {', '.join(waiting)}"
+        )
     end = messages[-1]
-    if end["role"] == "assistant" and "text" in end["content"][-1] and end["content"][-1]["text"] != end["content"][-1]["text"].rstrip():
-        raise bad("The model returned the following errors: messages: final assistant content cannot end with trailing whitespace")
+    if (
+        end["role"] == "assistant"
+        and "text" in end["content"][-1]
+        and end["content"][-1]["text"] != end["content"][-1]["text"].rstrip()
+    ):
+        raise bad(
+            "The model returned the following errors: messages: final assistant content cannot end with trailing whitespace"
+        )
 
 
 def _results(message: dict, where: str, waiting: list[str]) -> None:
     given = [block["toolResult"]["toolUseId"] for block in message["content"] if "toolResult" in block]
     if [id for id in given if id not in waiting] or len(set(given)) != len(given):
-        raise bad(f"The number of toolResult blocks at {where}.content exceeds the number of toolUse blocks of previous turn.")
+        raise bad(
+            f"The number of toolResult blocks at {where}.content exceeds the number of toolUse blocks of previous turn."
+        )
     if missing := [id for id in waiting if id not in given]:
         raise bad(f"Expected toolResult blocks at {where}.content for the following Ids: {', '.join(missing)}")
     others = [block for block in message["content"] if "cachePoint" not in block]
     if any("toolResult" not in block for block in others[: len(given)]):
-        raise bad(f"The model returned the following errors: {where}: `tool_result` blocks must come before anything else")
+        raise bad(
+            f"The model returned the following errors: {where}: `tool_result` blocks must come before anything else"
+        )
 
 
 ROLE_BLOCKS = {
@@ -235,9 +177,13 @@ def _block(role: str, block: dict, where: str, titles: list[str]) -> None:
         raise bad(f"The {kind} block at {where} is not supported in messages of the role {role}.")
     match kind:
         case "text" if not said.strip():
-            raise bad(f"The text field in the ContentBlock object at {where} is blank. Add text to the text field, and try again.")
+            raise bad(
+                f"The text field in the ContentBlock object at {where} is blank. Add text to the text field, and try again."
+            )
         case "toolUse" if not isinstance(said["input"], dict):
-            raise bad(f"The format of the value at {where}.toolUse.input is invalid. Provide a json object for the field and try again.")
+            raise bad(
+                f"The format of the value at {where}.toolUse.input is invalid. Provide a json object for the field and try again."
+            )
         case "image":
             image(said, where)
         case "document":
@@ -246,7 +192,9 @@ def _block(role: str, block: dict, where: str, titles: list[str]) -> None:
             for index, piece in enumerate(said["content"]):
                 inner = f"{where}.toolResult.content.{index}"
                 if not piece.get("text", "x").strip():
-                    raise bad(f"The text field in the ContentBlock object at {inner} is blank. Add text to the text field, and try again.")
+                    raise bad(
+                        f"The text field in the ContentBlock object at {inner} is blank. Add text to the text field, and try again."
+                    )
                 if "image" in piece:
                     image(piece["image"], inner)
                 if "document" in piece:
@@ -255,7 +203,9 @@ def _block(role: str, block: dict, where: str, titles: list[str]) -> None:
 
 def _document(document: dict, where: str, titles: list[str]) -> None:
     if not DOCUMENT_NAME.fullmatch(document["name"]):
-        raise bad(f"The document file name at {where} can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets.")
+        raise bad(
+            f"The document file name at {where} can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets."
+        )
     if document["name"].lower() in titles:
         raise bad("Messages can't contain duplicate document names. Rename the document and retry your request.")
     titles.append(document["name"].lower())
@@ -303,7 +253,9 @@ def _claude(body: dict) -> None:
         if name not in CLAUDE_FIELDS:
             raise bad(f"The model returned the following errors: {name}: Extra inputs are not permitted")
         if type(value) is not CLAUDE_FIELDS[name]:
-            raise bad(f"The model returned the following errors: {name}: Input should be a valid {CLAUDE_FIELDS[name].__name__}")
+            raise bad(
+                f"The model returned the following errors: {name}: Input should be a valid {CLAUDE_FIELDS[name].__name__}"
+            )
     if unknown := [beta for beta in extra.get("anthropic_beta", []) if beta not in CLAUDE_BETAS]:
         raise bad(f"The model returned the following errors: invalid beta flag: {unknown[0]}")
     if "tool_choice" in extra and "toolChoice" in body.get("toolConfig", {}):
@@ -314,34 +266,50 @@ def _claude(body: dict) -> None:
 def _thinking(body: dict, extra: dict) -> None:
     thinking = extra.get("thinking", {"type": "disabled"})
     if thinking.get("type") not in ("disabled", "enabled", "adaptive"):
-        raise bad("The model returned the following errors: thinking.type: Input should be 'disabled', 'enabled' or 'adaptive'")
+        raise bad(
+            "The model returned the following errors: thinking.type: Input should be 'disabled', 'enabled' or 'adaptive'"
+        )
     if thinking["type"] == "disabled":
         return
     inference = body.get("inferenceConfig", {})
     if inference.get("temperature", 1) != 1 or "top_k" in extra or inference.get("topP", 1) < 0.95:
-        raise bad("The model returned the following errors: `temperature` may only be set to 1 when thinking is enabled.")
+        raise bad(
+            "The model returned the following errors: `temperature` may only be set to 1 when thinking is enabled."
+        )
     forced = {"any", "tool"} & set(body.get("toolConfig", {}).get("toolChoice", {}))
     if forced or extra.get("tool_choice", {}).get("type") in ("any", "tool"):
-        raise bad("The model returned the following errors: Thinking may not be enabled when tool_choice forces tool use.")
+        raise bad(
+            "The model returned the following errors: Thinking may not be enabled when tool_choice forces tool use."
+        )
     if thinking["type"] != "enabled":
         return
     budget = thinking.get("budget_tokens")
     if not isinstance(budget, int) or budget < LEAST_BUDGET:
-        raise bad(f"The model returned the following errors: thinking.enabled.budget_tokens: Input should be greater than or equal to {LEAST_BUDGET}")
+        raise bad(
+            f"The model returned the following errors: thinking.enabled.budget_tokens: Input should be greater than or equal to {LEAST_BUDGET}"
+        )
     if budget >= inference.get("maxTokens", budget + 1):
-        raise bad("The model returned the following errors: `max_tokens` must be greater than `thinking.budget_tokens`.")
+        raise bad(
+            "The model returned the following errors: `max_tokens` must be greater than `thinking.budget_tokens`."
+        )
     final = next((m["content"] for m in reversed(body["messages"]) if m["role"] == "assistant"), [])
     if any("toolUse" in block for block in final) and "reasoningContent" not in final[0]:
-        raise bad("The model returned the following errors: When `thinking` is enabled, a final `assistant` message must start with a thinking block.")
+        raise bad(
+            "The model returned the following errors: When `thinking` is enabled, a final `assistant` message must start with a thinking block."
+        )
 
 
 def titan(body: dict, dimensions: tuple[int, ...]) -> None:
     """Refuses what Titan's text embeddings refuse. InvokeModel's bodies are in no description; these are the user guide's."""
     _fields(body, {"inputText": str, "dimensions": int, "normalize": bool, "embeddingTypes": list}, ("inputText",))
     if not body["inputText"]:
-        raise bad("Malformed input request: expected minLength: 1, actual: 0, please reformat your input and try again.")
+        raise bad(
+            "Malformed input request: expected minLength: 1, actual: 0, please reformat your input and try again."
+        )
     if body.get("dimensions", dimensions[0]) not in dimensions:
-        raise bad(f"Malformed input request: #/dimensions: not one of {dimensions}, please reformat your input and try again.")
+        raise bad(
+            f"Malformed input request: #/dimensions: not one of {dimensions}, please reformat your input and try again."
+        )
 
 
 def cohere(body: dict) -> None:
@@ -351,15 +319,23 @@ def cohere(body: dict) -> None:
     if not 1 <= len(body["texts"]) <= 96 or not all(isinstance(text, str) and text for text in body["texts"]):
         raise bad("Malformed input request: #/texts: expected 1 to 96 texts, please reformat your input and try again.")
     if body["input_type"] not in ("search_document", "search_query", "classification", "clustering"):
-        raise bad("Malformed input request: #/input_type: not a valid enum value, please reformat your input and try again.")
+        raise bad(
+            "Malformed input request: #/input_type: not a valid enum value, please reformat your input and try again."
+        )
 
 
 def _fields(body: dict, known: dict[str, type], required: tuple[str, ...]) -> None:
     for name in required:
         if name not in body:
-            raise bad(f"Malformed input request: #: required key [{name}] not found, please reformat your input and try again.")
+            raise bad(
+                f"Malformed input request: #: required key [{name}] not found, please reformat your input and try again."
+            )
     for name, value in body.items():
         if name not in known:
-            raise bad(f"Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try again.")
+            raise bad(
+                f"Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try again."
+            )
         if type(value) is not known[name]:
-            raise bad(f"Malformed input request: #/{name}: expected type: {known[name].__name__}, please reformat your input and try again.")
+            raise bad(
+                f"Malformed input request: #/{name}: expected type: {known[name].__name__}, please reformat your input and try again."
+            )

@@ -64,6 +64,8 @@ def verify(
 def _again(method, url, headers, body, names, credentials, found) -> str:
     """The signature as botocore makes it of the fields that were signed."""
     signer = SigV4Auth(credentials, found[4], found[3])
-    again = AWSRequest(method=method, url=url, data=body, headers={name: ",".join(headers.getall(name)) for name in names})
+    again = AWSRequest(
+        method=method, url=url, data=body, headers={name: ",".join(headers.getall(name)) for name in names}
+    )
     again.context["timestamp"] = headers["x-amz-date"]
     return signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
