@@ -109,11 +109,14 @@ def provider(
     """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets; `options` are what
     else stands under `config`."""
     origin = vendor if isinstance(vendor, str) else vendor.url
-    attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}}[dialect]
+    signed = {"aws-sigv4": {"region": "us-east-1", "service": "bedrock"}}
+    attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}, "bedrock": signed}[dialect]
+    # The mock models of Bedrock's are Claude's, though their ids don't say it.
+    bedrock = {"base_url": origin, "control_url": origin, "family": "anthropic"}
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"base_url": {"openai": f"{origin}/v1", "anthropic": origin}[dialect]} | (options or {}),
+        config={"openai": {"base_url": f"{origin}/v1"}, "anthropic": {"base_url": origin}, "bedrock": bedrock}[dialect] | (options or {}),
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},
