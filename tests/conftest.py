@@ -56,7 +56,7 @@ def plugins(vendors: dict) -> list[Plugin]:
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
     """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
-    text = config(*plugins(vendors))
+    text = config(*plugins(vendors), responses(vendors["openai"]))
     with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
         yield running
 
