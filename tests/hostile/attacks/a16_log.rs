@@ -1,0 +1,26 @@
+//! 16: logs without measure: many lines by every way there is, lines without an end, control characters.
+
+use std::io::Write;
+
+use evenhand_sdk::log::{self, Level};
+use hostile::Answer;
+
+fn attack(_: &str) -> Answer {
+    log::write(
+        Level::Info,
+        "\u{1b}[2Jforged\n2026-01-01 INFO evenhand: all is well",
+    );
+    log::write(Level::Error, &"x".repeat(1 << 20));
+    for line in 0..20_000 {
+        log::write(Level::Info, &format!("by the import {line}"));
+        println!("to standard output {line}");
+        eprintln!("to standard error {line}");
+    }
+    let mut output = std::io::stdout();
+    for _ in 0..200 {
+        let _ = output.write_all(&[b'y'; 10_000]);
+    }
+    hostile::says("logged")
+}
+
+hostile::attack!(attack);
