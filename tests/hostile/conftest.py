@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import Evenhand, provider, secrets
+from harness import Evenhand, Plugin, provider, secrets
 from stage import Begin, Load, Stage, entry, text
 from target import Target
 
@@ -18,14 +18,23 @@ def begin(openai_vendor, tmp_path) -> Iterator[Begin]:
     with ExitStack() as stack:
         begun: list[Stage] = []
 
-        def start(source: str | Path, *others: Any, env: dict | None = None, before: str = "", settings: dict | None = None, **tables: Any) -> Stage:
-            configured = text(provider("openai", openai_vendor), entry(source, **tables), *others, before=before, **(settings or {}))
+        def start(
+            source: str | Path,
+            *others: Plugin,
+            env: dict | None = None,
+            before: str = "",
+            settings: dict | None = None,
+            shown: dict | None = None,
+            **tables: Any,
+        ) -> Stage:
+            neighbour = provider("openai", openai_vendor)
+            configured = text(neighbour, entry(source, **tables), *others, before=before, **(settings or {}))
             environment = secrets({"openai": openai_vendor}) | (env or {})
             running = stack.enter_context(Evenhand(tmp_path, configured, environment))
             load = Load(running.url)
             stack.callback(load.stop)
             load.start()
-            begun.append(Stage(running, load))
+            begun.append(Stage(running, load, shown or {}))
             return begun[-1]
 
         yield start

@@ -5,6 +5,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ class Load:
         self.served = [0] * len(self.KINDS)
         self.failed: list[str] = []
         self.slowest = 0.0
+        self.stopped = False
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n, *kind), daemon=True) for n, kind in enumerate(self.KINDS)]
 
@@ -54,6 +57,7 @@ class Load:
         wait_for("the neighbour to be served", enough)
 
     def stop(self) -> None:
+        self.stopped = True
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
@@ -97,10 +101,14 @@ class Load:
 class Stage:
     """The attacker is asked here, and what operators see of it is looked at."""
 
-    def __init__(self, running: Evenhand, load: Load):
+    def __init__(self, running: Evenhand, load: Load, shown: dict[str, str]):
         self.running, self.load = running, load
+        self.shown = shown
+        """What the control plane is shown."""
         self.pid = running.process.pid
         self.audit = running.file.with_name("evenhand.audit")
+        self.held = ExitStack()
+        """What is open until the end."""
 
     def ask(self, said: str = "", model: str = "attack", dialect: str = "openai", **more: Any) -> httpx.Response:
         """A call of the attacker."""
@@ -108,6 +116,20 @@ class Stage:
         body["messages"] = [{"role": "user", "content": said or "x"}]
         headers = VERSION if dialect == "anthropic" else {}
         return httpx.post(f"{self.running.url}{PATHS[dialect]}", json=body, headers=headers, timeout=60)
+
+    def hold(self, calls: int, said: str = "0", name: str = NAME) -> int:
+        """Begins so many streams of an attacker that stay open, and says how many did."""
+        client = self.held.enter_context(httpx.Client(timeout=60, limits=httpx.Limits(max_connections=None)))
+
+        def begin(_: int) -> bool:
+            body = good("openai", f"{name}/attack") | {"stream": True, "messages": [{"role": "user", "content": said}]}
+            request = client.build_request("POST", f"{self.running.url}{PATHS['openai']}", json=body)
+            answer = client.send(request, stream=True)
+            self.held.callback(answer.close)
+            return answer.status_code == 200 and any("so far" in text for text in answer.iter_text())
+
+        with ThreadPoolExecutor(16) as pool:
+            return sum(pool.map(begin, range(calls)))
 
     def says(self, said: str = "", **more: Any) -> str:
         """What the attacker answers."""
@@ -140,7 +162,7 @@ class Stage:
         """A number of /metrics about the attacker, or about the plugin of the labels."""
         wanted = {"plugin": NAME} | labels
         total = 0.0
-        for line in httpx.get(f"{self.running.admin}/metrics").text.splitlines():
+        for line in httpx.get(f"{self.running.admin}/metrics", headers=self.shown).text.splitlines():
             series, _, value = line.rpartition(" ")
             if series.startswith(f"evenhand_{metric}{{") and all(f'{k}="{v}"' in series for k, v in wanted.items()):
                 total += float(value)
@@ -162,9 +184,14 @@ class Stage:
         wait_for(f"a denial of {to!r} with {words}", probe)
         assert self.counted("denials_total") >= 1
 
+    def plugins(self) -> dict[str, dict]:
+        """What operators see of the plugins, by name."""
+        seen = httpx.get(f"{self.running.admin}/admin/v1/plugins", headers=self.shown).raise_for_status().json()
+        return {plugin["name"]: plugin for plugin in seen["plugins"]}
+
     def failed_to_load(self) -> str:
         """Why the attacker doesn't serve, as the operator is told; clients hear that it isn't there."""
-        seen = self.running.plugins()[NAME]
+        seen = self.plugins()[NAME]
         assert seen["state"] == "failed"
         wait_for("a row", lambda: self.rows("plugin-failed"))
         self.fails(503, "not loaded")
@@ -172,13 +199,15 @@ class Stage:
 
     def end(self) -> None:
         """The host stands, and the neighbour lost nothing."""
-        self.load.go_on()
-        wait_for("calls enough", lambda: self.load.failed or sum(self.load.served) >= 20)
-        self.load.stop()
+        if not self.load.stopped:
+            self.load.go_on()
+            wait_for("calls enough", lambda: self.load.failed or sum(self.load.served) >= 20)
+            self.load.stop()
+        self.held.close()
         assert self.load.failed == [], "\n".join(self.load.failed)
         assert self.running.process.poll() is None and self.running.process.pid == self.pid
         assert httpx.get(f"{self.running.admin}/readyz").status_code == 200
-        assert self.running.plugins()["openai"]["health"] == {"state": "healthy", "failures": 0}
+        assert self.plugins()["openai"]["health"] == {"state": "healthy", "failures": 0}
 
 
 Begin = Callable[..., Stage]

@@ -4,10 +4,10 @@ use std::hint::black_box;
 
 use hostile::Answer;
 
-#[allow(unconditional_recursion, reason = "that is the attack")]
+/// It can't be made a loop: which function is called, nobody knows.
 fn deeper(depth: u64) -> u64 {
-    let here = black_box([depth; 64]);
-    deeper(black_box(depth + 1)) + here[1]
+    let next: fn(u64) -> u64 = black_box(deeper);
+    next(depth + 1).rotate_left(7)
 }
 
 fn attack(_: &str) -> Answer {

@@ -1,15 +1,15 @@
-//! 5: calls host functions millions of times, each call tiny.
+//! 5: calls host functions by the million, each call tiny.
 
 use evenhand_sdk::log::{self, Level};
 use hostile::Answer;
 
 fn attack(_: &str) -> Answer {
-    for millions in 1.. {
-        for _ in 0..500_000 {
+    for thousands in (10..).step_by(10) {
+        for _ in 0..5_000 {
             evenhand_sdk::weights::names();
             log::write(Level::Trace, "");
         }
-        log::write(Level::Info, &format!("{millions} million calls"));
+        log::write(Level::Info, &format!("{thousands} thousand calls"));
     }
     unreachable!("it never ends")
 }

@@ -11,7 +11,7 @@ fn attack(_: &str) -> Answer {
         "\u{1b}[2Jforged\n2026-01-01 INFO evenhand: all is well",
     );
     log::write(Level::Error, &"x".repeat(1 << 20));
-    for line in 0..20_000 {
+    for line in 0..3_000 {
         log::write(Level::Info, &format!("by the import {line}"));
         println!("to standard output {line}");
         eprintln!("to standard error {line}");

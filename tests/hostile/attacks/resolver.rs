@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "it stands for a function of the C library")]
 
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::addrinfo;
@@ -28,7 +29,8 @@ fn address(name: &str) -> Option<CString> {
         [only] => only,
         _ => addresses[LOOKUPS.fetch_add(1, Ordering::Relaxed) % addresses.len()],
     };
-    eprintln!("{name} leads to {next}");
+    // In one piece: others write there too.
+    let _ = std::io::stderr().write_all(format!("{name} leads to {next}\n").as_bytes());
     CString::new(next).ok()
 }
 
