@@ -110,9 +110,11 @@ class Stage:
         self.held = ExitStack()
         """What is open until the end."""
 
-    def ask(self, said: str = "", model: str = "attack", dialect: str = "openai", **more: Any) -> httpx.Response:
-        """A call of the attacker."""
-        body = good(dialect, f"{NAME}/{model}") | more
+    def ask(
+        self, said: str = "", model: str = "attack", dialect: str = "openai", name: str = NAME, **more: Any
+    ) -> httpx.Response:
+        """A call of an attacker."""
+        body = good(dialect, f"{name}/{model}") | more
         body["messages"] = [{"role": "user", "content": said or "x"}]
         headers = VERSION if dialect == "anthropic" else {}
         return httpx.post(f"{self.running.url}{PATHS[dialect]}", json=body, headers=headers, timeout=60)
@@ -125,8 +127,10 @@ class Stage:
             body = good("openai", f"{name}/attack") | {"stream": True, "messages": [{"role": "user", "content": said}]}
             request = client.build_request("POST", f"{self.running.url}{PATHS['openai']}", json=body)
             answer = client.send(request, stream=True)
-            self.held.callback(answer.close)
-            return answer.status_code == 200 and any("so far" in text for text in answer.iter_text())
+            pieces = answer.iter_text()
+            # One that is forgotten closes its connection.
+            self.held.callback(pieces.close)
+            return answer.status_code == 200 and any("so far" in piece for piece in pieces)
 
         with ThreadPoolExecutor(16) as pool:
             return sum(pool.map(begin, range(calls)))
@@ -152,11 +156,11 @@ class Stage:
         """What it did cost that call only."""
         assert self.says(model="answer") == "here"
 
-    def rows(self, what: str) -> list[dict]:
-        """Rows of the audit log about the attacker."""
+    def rows(self, what: str, name: str = NAME) -> list[dict]:
+        """Rows of the audit log about an attacker."""
         lines = self.audit.read_text().splitlines(keepends=True)
         rows = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [row["details"] for row in rows if row["what"] == what and row["details"]["plugin"] == NAME]
+        return [row["details"] for row in rows if row["what"] == what and row["details"]["plugin"] == name]
 
     def counted(self, metric: str, **labels: str) -> float:
         """A number of /metrics about the attacker, or about the plugin of the labels."""
@@ -189,12 +193,14 @@ class Stage:
         seen = httpx.get(f"{self.running.admin}/admin/v1/plugins", headers=self.shown).raise_for_status().json()
         return {plugin["name"]: plugin for plugin in seen["plugins"]}
 
-    def failed_to_load(self) -> str:
-        """Why the attacker doesn't serve, as the operator is told; clients hear that it isn't there."""
-        seen = self.plugins()[NAME]
+    def failed_to_load(self, name: str = NAME) -> str:
+        """Why an attacker doesn't serve, as the operator is told; clients hear that it isn't there."""
+        seen = self.plugins()[name]
         assert seen["state"] == "failed"
-        wait_for("a row", lambda: self.rows("plugin-failed"))
-        self.fails(503, "not loaded")
+        wait_for("a row", lambda: self.rows("plugin-failed", name))
+        answer = self.ask(name=name)
+        assert (answer.status_code, named(answer)) == (503, name)
+        assert f'"{name}" is not loaded' in in_shape("openai", answer)
         return seen["error"]
 
     def end(self) -> None:

@@ -1,12 +1,14 @@
 """Attacks on time, memory and the compiler: lines 1 to 11 of the threats."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
 import wasm as files
 import wat
 from harness import Plugin, broken_off, wait_for
-from stage import NAME, attack, written
+from stage import NAME, Begin, attack, written
 
 HURRIED = {"deadline": "1s"}
 
@@ -82,13 +84,13 @@ def test_05_a_million_host_calls(begin):
     assert "100 thousand calls" in stage.running.log()
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-def test_06_never_returning_from_next(dialect, begin):
+def test_06_never_returning_from_next(begin):
     stage = begin("a06_next", limits={"idle": "1s"})
-    stage.fails(504, "idle limit of 1s", dialect=dialect)
-    answer = stage.ask(dialect=dialect, stream=True)
-    assert answer.status_code == 200 and "so far" in answer.text
-    assert f'"{NAME}" did not answer within its idle limit' in broken_off(dialect, answer.text)
+    for dialect in ("openai", "anthropic"):
+        stage.fails(504, "idle limit of 1s", dialect=dialect)
+        answer = stage.ask(dialect=dialect, stream=True)
+        assert answer.status_code == 200 and "so far" in answer.text
+        assert f'"{NAME}" did not answer within its idle limit' in broken_off(dialect, answer.text)
     stage.limit_hit("idle")
     stage.lives()
 
@@ -121,9 +123,24 @@ def test_08_compiling_without_end(limit, begin, tmp_path):
     stage.lives()
 
 
-def no_components() -> dict[str, tuple[bytes, str]]:
+def none_serves(begin: Begin, folder: Path, attackers: dict[str, tuple[Path | bytes, str]]) -> None:
+    """None of these components or bytes serves, each for its own reason."""
+    plugins = []
+    for name, (source, _) in attackers.items():
+        if isinstance(source, bytes):
+            (folder / f"{name}.wasm").write_bytes(source)
+            source = folder / f"{name}.wasm"
+        plugins.append(Plugin(name, source))
+    stage = begin("base", *plugins)
+    for name, (_, reason) in attackers.items():
+        error = stage.failed_to_load(name)
+        assert reason in error, (name, error)
+    stage.lives()
+
+
+def test_09_no_component(begin, tmp_path):
     component = attack("base").read_bytes()
-    return {
+    attackers = {
         "garbage": (bytes(range(256)) * 100, "not WebAssembly"),
         "nothing": (b"", "empty"),
         "a-script": (b"#!/bin/sh\nid\n", "not WebAssembly"),
@@ -132,34 +149,18 @@ def no_components() -> dict[str, tuple[bytes, str]]:
         "garbage-behind": (component + bytes(range(256)), "not a valid component"),
         "garbage-within": (component[:5000] + b"\xff" * 50 + component[5050:], "not a valid component"),
     }
+    none_serves(begin, tmp_path, attackers)
 
 
-@pytest.mark.parametrize("kind", no_components())
-def test_09_no_component(kind, begin, tmp_path):
-    content, reason = no_components()[kind]
-    source = tmp_path / "attack.wasm"
-    source.write_bytes(content)
-    stage = begin(source)
-    assert reason in stage.failed_to_load()
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("a10_world", "does not have export"),
-        ("a10_import", "imports what the contract doesn't have"),
-        ("empty", "exports nothing"),
-        ("renamed", "expected a WebAssembly component"),
-    ],
-)
-def test_10_another_world(name, reason, begin, tmp_path):
-    source = tmp_path / "attack.wasm"
-    if name == "empty":
-        source.write_bytes(files.empty_component())
-    elif name == "renamed":
-        source.write_bytes(attack("base").read_bytes().replace(b"plugin/provider@0.1.0", b"plugin/provider@0.9.0"))
-    stage = begin(source if name in ("empty", "renamed") else name)
-    assert reason in stage.failed_to_load()
+def test_10_another_world(begin, tmp_path):
+    renamed = attack("base").read_bytes().replace(b"plugin/provider@0.1.0", b"plugin/provider@0.9.0")
+    attackers = {
+        "other-functions": (attack("a10_world"), "does not have export"),
+        "other-imports": (attack("a10_import"), "imports what the contract doesn't have"),
+        "no-exports": (files.empty_component(), "exports nothing"),
+        "other-version": (renamed, "expected a WebAssembly component"),
+    }
+    none_serves(begin, tmp_path, attackers)
 
 
 def test_11_trapping_on_every_call(begin):

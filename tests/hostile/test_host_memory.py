@@ -15,11 +15,11 @@ def resident(pid: int) -> int:
 
 
 @pytest.mark.parametrize("name", ["a12_string", "a12_list"])
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-def test_12_four_gigabytes_that_are_not_there(name, dialect, begin, tmp_path):
+def test_12_four_gigabytes_that_are_not_there(name, begin, tmp_path):
     stage = begin(written(tmp_path, name))
     before = resident(stage.pid)
-    stage.fails(502, "failed: ", "out of bounds", dialect=dialect)
+    for dialect in ("openai", "anthropic"):
+        stage.fails(502, "failed: ", "out of bounds", dialect=dialect)
     assert resident(stage.pid) - before < 64 * MIB
 
 
@@ -42,23 +42,23 @@ def test_13_a_million_handles(said, begin, tmp_path):
     stage.lives()
 
 
-@pytest.mark.parametrize("said", ["many", "long", "flood"])
-def test_14_floods_of_fields(said, begin, target):
+def test_14_floods_of_fields(begin, target):
     stage = begin("a14_fields", grant={"egress": [f"GET {target.url}/*"]}, config={"granted": target.url})
-    stage.fails(403, "at most 256 header fields of 65536 bytes", said=said)
+    for said in ("many", "long", "flood"):
+        stage.fails(403, "at most 256 header fields of 65536 bytes", said=said)
     stage.denied("at most 256 header fields", to=f"GET {target.url}")
-    assert target.arrived == []
+    assert target.connections == 0
     stage.lives()
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_14_floods_of_warnings(stream, begin):
+def test_14_floods_of_warnings(begin):
     """What becomes a header field of the client's answer stays small, and one."""
     stage = begin("a14_fields")
-    answer = stage.ask("warnings", stream=stream)
-    assert answer.status_code in (200, 502)
-    assert sum(len(name) + len(value) for name, value in answer.headers.raw) < 8 << 10
-    assert "x" not in answer.headers
+    for stream in (False, True):
+        answer = stage.ask("warnings", stream=stream)
+        assert answer.status_code == 200 and "so far" in answer.text
+        assert "more" in answer.headers["evenhand-warning"] and "x" not in answer.headers
+        assert sum(len(name) + len(value) for name, value in answer.headers.raw) < 8 << 10
     stage.lives()
 
 
@@ -73,19 +73,19 @@ def test_14_floods_of_words_in_an_error(begin):
     assert len(answer.content) < MIB
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-def test_15_empty_batches_without_end(dialect, begin):
+def test_15_empty_batches_without_end(begin):
     stage = begin("a15_empty", limits={"idle": "1s"})
-    stage.fails(504, "idle limit of 1s", said="batches", dialect=dialect)
+    for dialect in ("openai", "anthropic"):
+        stage.fails(504, "idle limit of 1s", said="batches", dialect=dialect)
     stage.limit_hit("idle")
     stage.lives()
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-def test_15_empty_events_without_end(dialect, begin):
+def test_15_empty_events_without_end(begin):
     stage = begin("a15_empty")
     before = resident(stage.pid)
-    stage.fails(502, "its answer is more than 64.0 MiB", said="deltas", dialect=dialect)
+    for dialect in ("openai", "anthropic"):
+        stage.fails(502, "its answer is more than 64.0 MiB", said="deltas", dialect=dialect)
     stage.limit_hit("answer")
     assert resident(stage.pid) - before < 320 * MIB
     stage.lives()
@@ -106,6 +106,16 @@ def test_16_floods_of_the_log(begin):
     # Nothing that it wrote looks like a line of the host's, or moves a terminal's cursor.
     assert not any(line.startswith("2026-01-01 INFO") for line in log.splitlines())
     assert "\x1b[2J" not in log and "forged" in log
+
+
+def test_16_floods_of_empty_lines(begin):
+    """A line costs the operator's disk more than its words."""
+    stage = begin("a16_log")
+    before = len(stage.running.log())
+    assert stage.says("empty") == "logged"
+    stage.lives()
+    told = [line for line in stage.running.log()[before:].splitlines() if NAME in line]
+    assert len("".join(told)) < 160 << 10
 
 
 @pytest.mark.parametrize(("memory", "limit"), [("64MiB", "memory"), ("512MiB", "hostcall_bytes")])

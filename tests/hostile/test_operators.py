@@ -58,7 +58,8 @@ def test_names_that_lead_here(shown, begin):
 def test_the_token(begin):
     stage = begin("base", shown={"authorization": f"Bearer {TOKEN}"}, **GUARDED)
     refused(stage, 401, "token")
-    for wrong in ("", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), f"{TOKEN} {TOKEN}"):
+    refused(stage, 401, "token", x_api_key="")
+    for wrong in (TOKEN[:-1], TOKEN + "x", TOKEN.upper(), f"{TOKEN} {TOKEN}"):
         refused(stage, 401, "token", authorization=f"Bearer {wrong}")
         refused(stage, 401, "token", x_api_key=wrong)
     refused(stage, 401, "token", authorization=f"Basic {TOKEN}")

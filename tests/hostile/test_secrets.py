@@ -3,8 +3,6 @@
 import json
 from urllib.parse import quote_plus
 
-import pytest
-
 from harness import in_shape, named
 from stage import NAME
 from test_network import all_refused, towards
@@ -42,16 +40,17 @@ def test_29_a_secret_towards_a_host_that_it_is_not_bound_to(begin, target, other
     stage.lives()
 
 
-@pytest.mark.parametrize("path", ["/echo"] + [f"/pieces/{size}" for size in (1, 2, 3, 7, 16, 23, 64)])
-def test_30_an_echo_of_its_secret(path, begin, target, other):
-    """The server got it; what it says back has as many stars."""
+def test_30_an_echo_of_its_secret(begin, target, other):
+    """The server got it; what it says back, in one piece or many, has as many stars."""
     stage = begin("a30_echo", **towards(target, other, f"GET {target.url}/*", secrets=granted(target.url)), env=ENV)
-    said = stage.says(path)
-    assert target.arrived[0].header("authorization") == f"Bearer {SECRET}"
     stars = f"Bearer {'*' * len(SECRET)}"
-    assert f"authorization: {stars}\n" in said
-    assert said.splitlines()[0] == (stars if path == "/echo" else "")
-    nothing_of(SECRET, said + stage.running.log() + stage.audit.read_text())
+    for path in ("/echo", *(f"/pieces/{size}" for size in (1, 2, 3, 7, 16, 22, 64))):
+        said = stage.says(path)
+        assert target.arrived[-1].header("authorization") == f"Bearer {SECRET}"
+        assert f"authorization: {stars}\n" in said
+        assert said.splitlines()[0] == (stars if path == "/echo" else "")
+        nothing_of(SECRET, said)
+    nothing_of(SECRET, stage.running.log() + stage.audit.read_text())
     stage.lives()
 
 
@@ -62,13 +61,14 @@ def test_30_an_echo_of_most_of_it(begin, target, other):
     assert stage.says("/twice") == f"\n{stars}{SECRET[:-1]}{stars * 2}{SECRET[1:]}"
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_30_an_echo_that_can_t_be_read(coding, begin, target, other):
+def test_30_an_echo_that_can_t_be_read(begin, target, other):
     """Where the host can't look for it, the answer isn't handed on."""
     stage = begin("a30_echo", **towards(target, other, f"GET {target.url}/*", secrets=granted(target.url)), env=ENV)
-    stage.fails(403, f"content-encoding: {coding}", "can't be masked", said=f"/encoded/{coding}")
+    for coding in ("gzip", "br", "zstd"):
+        stage.fails(403, f"content-encoding: {coding}", "can't be masked", said=f"/encoded/{coding}")
+        assert target.arrived[-1].header("accept-encoding") == "identity"
     stage.denied("can't be masked", to=f"GET {target.url}")
-    assert target.arrived[0].header("accept-encoding") == "identity"
+    stage.lives()
 
 
 def test_30_a_short_secret_is_refused(begin, target, other):

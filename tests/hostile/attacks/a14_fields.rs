@@ -1,7 +1,7 @@
 //! 14: floods of header fields, of warnings that become one, and of text in an error.
 
 use evenhand_sdk::http::Request;
-use evenhand_sdk::types::{ErrorCode, Event, UpstreamError};
+use evenhand_sdk::types::{ErrorCode, Event, FinishReason, UpstreamError};
 use evenhand_sdk::{Error, Generation};
 use hostile::{Answer, Targets};
 
@@ -21,6 +21,8 @@ fn attack(said: &str) -> Answer {
                 (0..10_000).map(|at| Event::warning("x", format!("{at}\r\nx: y").repeat(9)));
             let mut events: Vec<Event> = warnings.collect();
             events.splice(0..0, hostile::begin());
+            events.push(Event::part_ended(0, None));
+            events.push(Event::finished(FinishReason::Stop));
             Ok(Box::new(vec![events].into_iter()) as Box<dyn Generation>)
         }
         _ => Err(Error {

@@ -5,7 +5,11 @@ use std::io::Write;
 use evenhand_sdk::log::{self, Level};
 use hostile::Answer;
 
-fn attack(_: &str) -> Answer {
+fn attack(said: &str) -> Answer {
+    if said == "empty" {
+        (0..100_000).for_each(|_| log::write(Level::Info, ""));
+        return hostile::says("logged");
+    }
     log::write(
         Level::Info,
         "\u{1b}[2Jforged\n2026-01-01 INFO evenhand: all is well",

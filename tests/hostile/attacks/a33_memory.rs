@@ -7,8 +7,10 @@ use std::sync::Mutex;
 
 use hostile::Answer;
 
-/// How words are marked, written so that this text is not a mark itself.
-const MARK: [u8; 5] = [b'm' + 1, b'a' + 1, b's', b'l', b'-'];
+/// How words are marked: made when it runs, so that it stands nowhere in the component itself.
+fn mark() -> [u8; 4] {
+    std::hint::black_box(*b"mark").map(|byte| byte + 1)
+}
 
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 thread_local!(static HERE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
@@ -31,11 +33,12 @@ fn everywhere(said: &str) -> Vec<String> {
     let end = core::arch::wasm32::memory_size(0) << 16;
     // SAFETY: all of it is memory of this instance; the first page is left out, since nothing may be at 0.
     let memory = unsafe { std::slice::from_raw_parts(1024 as *const u8, end - 1024) };
-    let size = said.len();
-    let marked = memory
-        .windows(size)
-        .filter(|words| words.starts_with(&MARK));
-    let others = marked.filter(|words| *words != said.as_bytes());
+    let mark = mark();
+    let is_marked = |words: &[u8]| {
+        words.starts_with(&mark) && words[4] == b'-' && words[5..9].iter().all(u8::is_ascii_digit)
+    };
+    let marked = memory.windows(said.len().max(9));
+    let others = marked.filter(|words| is_marked(words) && *words != said.as_bytes());
     others
         .map(|words| String::from_utf8_lossy(words).into_owned())
         .collect()
@@ -43,7 +46,7 @@ fn everywhere(said: &str) -> Vec<String> {
 
 #[cfg(not(target_family = "wasm"))]
 fn everywhere(_: &str) -> Vec<String> {
-    vec![String::from_utf8_lossy(&MARK).into_owned()]
+    vec![String::from_utf8_lossy(&mark()).into_owned()]
 }
 
 hostile::attack!(attack);
