@@ -45,7 +45,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run, args=(n, *kind), daemon=True) for n, kind in enumerate(self.KINDS)]
 
     def start(self) -> None:
-        """Returns when each has been served."""
+        """Returns when each was served."""
         for thread in self._threads:
             thread.start()
         self.go_on()
@@ -55,6 +55,11 @@ class Load:
         before = list(self.served)
         enough = lambda: self.failed or all(now >= then + calls for now, then in zip(self.served, before))
         wait_for("the neighbour to be served", enough)
+        self.lost_nothing()
+
+    def lost_nothing(self) -> None:
+        """No call failed."""
+        assert self.failed == [], "\n".join(self.failed)
 
     def stop(self) -> None:
         self.stopped = True
@@ -210,7 +215,7 @@ class Stage:
             wait_for("calls enough", lambda: self.load.failed or sum(self.load.served) >= 20)
             self.load.stop()
         self.held.close()
-        assert self.load.failed == [], "\n".join(self.load.failed)
+        self.load.lost_nothing()
         assert self.running.process.poll() is None and self.running.process.pid == self.pid
         assert httpx.get(f"{self.running.admin}/readyz").status_code == 200
         assert self.plugins()["openai"]["health"] == {"state": "healthy", "failures": 0}

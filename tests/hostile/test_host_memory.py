@@ -108,6 +108,16 @@ def test_16_floods_of_the_log(begin):
     assert "\x1b[2J" not in log and "forged" in log
 
 
+def test_16_lines_of_the_host_s_by_an_error(begin):
+    """What its error says stays in one line of the log, too."""
+    stage = begin("a16_log")
+    assert stage.ask("error").status_code == 502
+    stage.lives()
+    log = stage.running.log()
+    assert "all is well" in log and "\x1b[2J" not in log
+    assert not any(line.startswith("2026-01-01 INFO") for line in log.splitlines())
+
+
 def test_16_floods_of_empty_lines(begin):
     """A line costs the operator's disk more than its words."""
     stage = begin("a16_log")

@@ -73,7 +73,8 @@ def test_20_spellings_of_this_machine(begin, target):
     """A rule that names a name admits no private address, however it is written."""
     rules = [f"GET http://{name}:{target.port}/*" for name in ("localhost", "localhost.")]
     # Not every system's own resolver knows the one with the dot.
-    stage = begin("a20_private", grant={"egress": rules}, config={"granted": target.url}, env=names({"localhost.": ["127.0.0.1"]}))
+    dotted = names({"localhost.": ["127.0.0.1"]})
+    stage = begin("a20_private", grant={"egress": rules}, config={"granted": target.url}, env=dotted)
     all_refused(stage, "every address of this name is private")
     stage.denied("every address of this name is private", to=f"GET http://localhost:{target.port}")
     assert target.connections == 0

@@ -6,6 +6,10 @@ use evenhand_sdk::log::{self, Level};
 use hostile::Answer;
 
 fn attack(said: &str) -> Answer {
+    if said == "error" {
+        let forged = "failed\n2026-01-01 INFO evenhand: all is well\u{1b}[2J";
+        return Err(evenhand_sdk::Error::upstream(forged));
+    }
     if said == "empty" {
         (0..100_000).for_each(|_| log::write(Level::Info, ""));
         return hostile::says("logged");
