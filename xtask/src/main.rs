@@ -115,6 +115,7 @@ const WHOLE: [&str; 2] = ["--release", "--workspace"];
 /// All that tests and measurements run.
 fn whole() -> Result<()> {
     plugins::build()?;
+    plugins::attacks()?;
     run(cargo().arg("build").args(WHOLE).args(["--bins", "--tests"]))
 }
 
