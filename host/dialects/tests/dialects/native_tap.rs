@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use dialects::Dialect;
+use dialects::Wire;
 use dialects::native::Tap;
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ fn without_usage_chunk(stream: &str) -> String {
 
 #[test]
 fn nothing_stalls() {
-    let mut tap = Tap::new(Dialect::OpenAi, true, true);
+    let mut tap = Tap::new(Wire::OpenAiChat, true, true);
     let pushed = |tap: &mut Tap, text: &'static str| tap.push(Bytes::from_static(text.as_bytes()));
     assert_eq!(
         pushed(&mut tap, "data: {\"a\":1}\n\ndata: {"),
@@ -59,13 +59,13 @@ fn nothing_stalls() {
     assert!(!tap.ended());
     assert_eq!(tap.finish(), "data: [DONE]");
     assert!(tap.ended());
-    let mut tap = Tap::new(Dialect::OpenAi, true, false);
+    let mut tap = Tap::new(Wire::OpenAiChat, true, false);
     assert_eq!(pushed(&mut tap, "data: {}\n\n"), "data: {}\n\n");
 }
 
 #[test]
 fn a_huge_event_is_not_held() {
-    let mut tap = Tap::new(Dialect::OpenAi, true, true);
+    let mut tap = Tap::new(Wire::OpenAiChat, true, true);
     let piece = Bytes::from(vec![b'x'; 100_000]);
     let mut sent = b"data: ".to_vec();
     let mut out = tap.push(Bytes::from_static(b"data: ")).to_vec();
@@ -85,18 +85,21 @@ fn a_huge_event_is_not_held() {
 
 #[test]
 fn errors_end_streams() {
-    for (dialect, event) in [
-        (Dialect::OpenAi, "data: {\"error\":{\"message\":\"x\"}}\n\n"),
+    for (wire, event) in [
         (
-            Dialect::Anthropic,
+            Wire::OpenAiChat,
+            "data: {\"error\":{\"message\":\"x\"}}\n\n",
+        ),
+        (
+            Wire::AnthropicMessages,
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}}\n\n",
         ),
     ] {
-        let mut tap = Tap::new(dialect, true, true);
+        let mut tap = Tap::new(wire, true, true);
         assert_eq!(through(&mut tap, event.as_bytes(), &[]), event.as_bytes());
         assert!(tap.ended() && tap.usage().is_none());
     }
-    let mut tap = Tap::new(Dialect::OpenAi, true, false);
+    let mut tap = Tap::new(Wire::OpenAiChat, true, false);
     through(&mut tap, &CHAT.as_bytes()[..60], &[]);
     assert!(!tap.ended());
 }
@@ -124,7 +127,7 @@ fn a_stream_is_whole_when_all_its_answers_are() {
     ] {
         // Some write a space after each colon.
         for stream in [chunks(steps), chunks(steps).replace("\":", "\" : ")] {
-            let mut tap = Tap::new(Dialect::OpenAi, true, false);
+            let mut tap = Tap::new(Wire::OpenAiChat, true, false);
             assert_eq!(tap.push(Bytes::from(stream.clone())), stream);
             assert!(!tap.ended(), "bytes that break off here are no end");
             tap.finish();
@@ -141,7 +144,7 @@ proptest! {
         lines in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")],
     ) {
         let chat = CHAT.replace('\n', lines);
-        let mut tap = Tap::new(Dialect::OpenAi, true, hide);
+        let mut tap = Tap::new(Wire::OpenAiChat, true, hide);
         let out = through(&mut tap, chat.as_bytes(), &cuts);
         let expected = if hide { without_usage_chunk(&chat) } else { chat.clone() };
         prop_assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
@@ -150,7 +153,7 @@ proptest! {
         prop_assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (Some(7), Some(2), Some(3)));
 
         let messages = MESSAGES.replace('\n', lines);
-        let mut tap = Tap::new(Dialect::Anthropic, true, hide);
+        let mut tap = Tap::new(Wire::AnthropicMessages, true, hide);
         let out = through(&mut tap, messages.as_bytes(), &cuts);
         prop_assert_eq!(String::from_utf8(out).expect("UTF-8"), messages);
         prop_assert!(tap.ended());
@@ -165,8 +168,8 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..8),
         hide in any::<bool>(), stream in any::<bool>(),
     ) {
-        for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
-            let mut tap = Tap::new(dialect, stream, hide);
+        for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
+            let mut tap = Tap::new(wire, stream, hide);
             prop_assert_eq!(&through(&mut tap, &bytes, &cuts), &bytes);
             let _ = tap.usage();
         }
@@ -184,7 +187,7 @@ proptest! {
             "\"": after,
         })
         .to_string();
-        let mut tap = Tap::new(Dialect::OpenAi, false, false);
+        let mut tap = Tap::new(Wire::OpenAiChat, false, false);
         prop_assert_eq!(through(&mut tap, body.as_bytes(), &cuts), body.as_bytes());
         prop_assert!(tap.ended());
         let usage = tap.usage().expect("found");
