@@ -9,4 +9,8 @@ mod messages_answer;
 mod messages_request;
 mod native_scan;
 mod native_tap;
+mod responses_answer;
+mod responses_request;
+mod responses_stored;
+mod responses_stream;
 mod roundtrip;
