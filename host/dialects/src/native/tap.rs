@@ -63,8 +63,6 @@ struct Event {
     #[serde(default)]
     message: Option<Message>,
     #[serde(default)]
-    response: Option<Message>,
-    #[serde(default)]
     choices: Option<Vec<Choice>>,
     #[serde(default)]
     error: Option<IgnoredAny>,
@@ -74,6 +72,17 @@ struct Event {
 struct Message {
     #[serde(default)]
     usage: Option<Map<String, Value>>,
+}
+
+/// What the last event of a response tells.
+#[derive(Deserialize)]
+struct End {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    #[serde(default)]
+    response: Option<Message>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 impl Tap {
@@ -231,7 +240,7 @@ impl Told {
         if !words.any(|word| memmem::find(data, word).is_some()) {
             return;
         }
-        let Ok(event) = serde_json::from_slice::<Event>(data) else {
+        let Ok(event) = serde_json::from_slice::<End>(data) else {
             return;
         };
         let kind = event.kind.as_deref();

@@ -10,6 +10,8 @@ mod messages_request;
 mod native_scan;
 mod native_tap;
 mod responses_answer;
+mod responses_golden;
+mod responses_properties;
 mod responses_request;
 mod responses_stored;
 mod responses_stream;

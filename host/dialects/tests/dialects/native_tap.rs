@@ -22,6 +22,15 @@ const MESSAGES: &str = concat!(
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 );
 
+const RESPONSES: &str = concat!(
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"usage\":null}}\n\n",
+    "event: response.output_text.delta\n",
+    "data: {\"type\":\"response.output_text.delta\",\"delta\":\"\\\"sequence_number\\\":9 response.completed\",\"sequence_number\" : 1}\n\n",
+    "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"metadata\":{\"usage\":\"x\"},\"usage\":",
+    "{\"input_tokens\":7,\"input_tokens_details\":{\"cached_tokens\":2,\"cache_write_tokens\":1},\"output_tokens\":3,",
+    "\"output_tokens_details\":{\"reasoning_tokens\":2}}},\"sequence_number\":2}\n\n",
+);
+
 /// What the client gets if the bytes come in pieces cut at these places.
 fn through(tap: &mut Tap, bytes: &[u8], cuts: &[usize]) -> Vec<u8> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
@@ -104,6 +113,43 @@ fn errors_end_streams() {
     assert!(!tap.ended());
 }
 
+#[test]
+fn a_stream_that_breaks_off_ends_with_an_error_of_its_dialect() {
+    let error = types::Error::new(types::ErrorCode::Upstream, "cut");
+    for (wire, sent, ending) in [
+        (
+            Wire::OpenAiChat,
+            CHAT,
+            "data: {\"error\":{\"message\":\"cut\",\"type\":\"server_error\",\"param\":null,\"code\":\"upstream_error\"}}\n\n",
+        ),
+        (
+            Wire::AnthropicMessages,
+            MESSAGES,
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"cut\"}}\n\n",
+        ),
+        (
+            Wire::OpenAiResponses,
+            RESPONSES,
+            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":2,\"code\":\"upstream_error\",\"message\":\"cut\",\"param\":null}\n\n",
+        ),
+    ] {
+        let mut tap = Tap::new(wire, true, false);
+        let cut = sent
+            .find("\"finish_reason\"")
+            .or(sent.find("message_stop\n"))
+            .or(sent.rfind("event:"));
+        let sent = &sent.as_bytes()[..cut.expect("there")];
+        tap.push(Bytes::copy_from_slice(sent));
+        assert!(!tap.ended());
+        assert_eq!(tap.fail(&error), ending);
+    }
+    let mut tap = Tap::new(Wire::OpenAiResponses, true, false);
+    let own =
+        "event: error\ndata: {\"type\":\"error\",\"message\":\"x\",\"sequence_number\":4}\n\n";
+    through(&mut tap, own.as_bytes(), &[]);
+    assert!(tap.ended());
+}
+
 /// What a server that says no `[DONE]` sends: a chunk for each of these answers, and why it ended, if it did.
 fn chunks(steps: &[(u32, Option<&str>)]) -> String {
     let chunk = |(index, reason): &(u32, Option<&str>)| {
@@ -137,6 +183,27 @@ fn a_stream_is_whole_when_all_its_answers_are() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Its last event repeats all of a response: with an image in it, it is larger than what is kept of an event.
+    #[test]
+    fn the_end_of_a_large_response_is_found(cuts in prop::collection::vec(any::<usize>(), 0..12), named in any::<bool>()) {
+        let image = "x".repeat(1_000_000);
+        let end = serde_json::json!({ "type": "response.incomplete", "response": {
+            "output": [{ "usage": { "input_tokens": 1 }, "result": image }],
+            "usage": { "input_tokens": 7, "output_tokens": 3 }, "user": null,
+        } });
+        let name = if named { "event: response.incomplete\n" } else { "" };
+        let stream = format!("{name}data: {end}\n\n");
+        let mut tap = Tap::new(Wire::OpenAiResponses, true, false);
+        prop_assert!(through(&mut tap, stream.as_bytes(), &cuts) == stream.as_bytes());
+        prop_assert_eq!(tap.ended(), named);
+        let usage = tap.usage().expect("told");
+        prop_assert_eq!((usage.input_tokens, usage.output_tokens), (Some(7), Some(3)));
+    }
+}
+
+proptest! {
     #[test]
     fn the_client_gets_what_the_vendor_sent(
         cuts in prop::collection::vec(any::<usize>(), 0..12),
@@ -160,6 +227,15 @@ proptest! {
         let usage = tap.usage().expect("told");
         prop_assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (Some(12), Some(4), Some(9)));
         prop_assert_eq!((usage.cache_write_tokens, usage.cache_write_1h_tokens), (Some(3), Some(2)));
+
+        let responses = RESPONSES.replace('\n', lines);
+        let mut tap = Tap::new(Wire::OpenAiResponses, true, hide);
+        let out = through(&mut tap, responses.as_bytes(), &cuts);
+        prop_assert_eq!(String::from_utf8(out).expect("UTF-8"), responses);
+        prop_assert!(tap.ended());
+        let usage = tap.usage().expect("told");
+        prop_assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.output_tokens), (Some(7), Some(2), Some(3)));
+        prop_assert_eq!((usage.cache_write_tokens, usage.reasoning_tokens), (Some(1), Some(2)));
     }
 
     #[test]
@@ -168,7 +244,7 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..8),
         hide in any::<bool>(), stream in any::<bool>(),
     ) {
-        for wire in [Wire::OpenAiChat, Wire::AnthropicMessages] {
+        for wire in Wire::ALL {
             let mut tap = Tap::new(wire, stream, hide);
             prop_assert_eq!(&through(&mut tap, &bytes, &cuts), &bytes);
             let _ = tap.usage();
@@ -190,6 +266,11 @@ proptest! {
         let mut tap = Tap::new(Wire::OpenAiChat, false, false);
         prop_assert_eq!(through(&mut tap, body.as_bytes(), &cuts), body.as_bytes());
         prop_assert!(tap.ended());
+        let usage = tap.usage().expect("found");
+        prop_assert_eq!((usage.input_tokens, usage.cache_read_tokens), (Some(input.into()), Some(1)));
+        let body = body.replace("prompt_tokens", "input_tokens");
+        let mut tap = Tap::new(Wire::OpenAiResponses, false, false);
+        prop_assert_eq!(through(&mut tap, body.as_bytes(), &cuts), body.as_bytes());
         let usage = tap.usage().expect("found");
         prop_assert_eq!((usage.input_tokens, usage.cache_read_tokens), (Some(input.into()), Some(1)));
     }

@@ -141,7 +141,7 @@ struct Answering {
     output: Vec<Value>,
     /// What items don't say by themselves.
     kept: BTreeMap<String, Vec<Part>>,
-    /// Parts since the last item that the dialect has no item for.
+    /// Parts since the last item closed that the dialect has no item for.
     lost: Vec<Part>,
     usage: Option<Usage>,
     tier: Option<String>,
@@ -414,7 +414,8 @@ impl Answering {
                 }
             }
             // Nothing was said; but its vendor may want to see even that again.
-            _ if has_data => self.lost.push(speech.part),
+            Some(item) if has_data => item.parts.push(speech.part),
+            None if has_data => self.lost.push(speech.part),
             _ => {}
         }
     }
