@@ -1,9 +1,9 @@
 //! Fields that OpenAI's dialects share.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use types::{
     Error,
-    neutral::{CacheMark, Media, MediaSource},
+    neutral::{CacheMark, Media, MediaSource, TokenLogprob},
 };
 
 use crate::{
@@ -49,4 +49,20 @@ pub(super) fn metadata(labels: Option<Value>) -> Result<Vec<(String, String)>, E
             .collect(),
         Some(_) => Err(at("metadata", "must be an object of strings")),
     }
+}
+
+/// How likely tokens were.
+pub(super) fn logprobs(tokens: &[TokenLogprob]) -> Vec<Value> {
+    let entry = |token: &str, logprob: f64, bytes: Option<&[u8]>| {
+        let bytes = bytes.unwrap_or(token.as_bytes());
+        json!({ "token": token, "logprob": logprob, "bytes": bytes })
+    };
+    tokens
+        .iter()
+        .map(|t| {
+            let mut json = entry(&t.token, t.logprob, t.bytes.as_deref());
+            json["top_logprobs"] = t.top.iter().map(|(s, p)| entry(s, *p, None)).collect();
+            json
+        })
+        .collect()
 }

@@ -256,11 +256,13 @@ fn reasoning_of_its_own_vendor_comes_back_whole() {
 }
 
 fn functions(request: &GenerateRequest) -> Vec<&FunctionTool> {
-    let function = |tool| match tool {
-        &Tool::Function(ref tool) => Some(tool),
-        Tool::Provider(_) => None,
-    };
-    request.tools.iter().filter_map(function).collect()
+    let tools = request.tools.iter();
+    tools
+        .filter_map(|tool| match tool {
+            Tool::Function(tool) => Some(tool),
+            Tool::Provider(_) => None,
+        })
+        .collect()
 }
 
 /// What Codex 0.169 sends, cut to what matters.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// What is open in an item, by kind and index.
+type Parts = BTreeMap<(String, u64), Open>;
+
 /// What is open.
 #[derive(Default)]
 struct Reader {
-    /// Items by their index: how they began, and what is open in them by kind and index.
-    items: BTreeMap<u64, (Value, BTreeMap<(String, u64), Open>)>,
+    /// Items by their index: how they began, and what is open in them.
+    items: BTreeMap<u64, (Value, Parts)>,
     done: Vec<Value>,
     ended: Option<Value>,
     begun: bool,

@@ -122,9 +122,6 @@ fn stream_options(body: &mut Object) -> Result<bool, Error> {
         return Ok(false);
     };
     let include = options.opt("include_usage")?.unwrap_or(false);
-    let rest = options.into_value();
-    if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
-        body.put("stream_options", rest);
-    }
+    body.put_rest("stream_options", options);
     Ok(include)
 }

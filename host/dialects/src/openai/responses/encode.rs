@@ -1,4 +1,4 @@
-//! A streamed answer.
+//! An answer as it grows: items, and events about them.
 
 use std::collections::BTreeMap;
 
@@ -6,126 +6,23 @@ use serde_json::{Value, json};
 use types::{
     Error,
     neutral::{
-        Content, Delta, Event, FinishReason, Part, PartKind, Reasoning, ReasoningKind, Text,
-        TokenLogprob, ToolCall, ToolCallStart, Usage, Warning,
+        Content, Delta, Event, FinishReason, Part, PartKind, ReasoningKind, TokenLogprob,
+        ToolCallStart, Usage, Warning,
     },
 };
 
 use super::{
-    Settings, Status, Stored, failed,
+    Settings, Status, failed,
     frames::{Frame, Numbered, comment},
-    item::{Item, Speech, annotation, logprobs},
+    item::Item,
     items,
     settings::Said,
+    speech::{Speech, annotation},
 };
-use crate::{Encoder, answer, clock, media::part, turns::Turns};
-
-/// Writes an answer as numbered events, and keeps it.
-pub struct Stream(Turns<Answering>);
-
-impl Stream {
-    /// A stream of one answer; `model` is the name that the client used.
-    pub fn new(settings: &Settings, model: &str) -> Self {
-        let answering = Answering {
-            model: model.to_owned(),
-            numbered: Numbered::new(settings.include_obfuscation),
-            settings: settings.clone(),
-            created: false,
-            begun: false,
-            item: None,
-            speech: None,
-            output: Vec::new(),
-            kept: BTreeMap::new(),
-            lost: Vec::new(),
-            usage: None,
-            tier: None,
-            reason: None,
-            refuses: false,
-            warnings: Vec::new(),
-            ended: None,
-        };
-        // Items come one after the other.
-        Self(Turns::new(answering, |_| Some(0)))
-    }
-
-    /// An answer that waits for its turn in the background.
-    pub fn queue(&mut self, out: &mut Vec<Frame>) {
-        let answering = self.0.encoder_mut();
-        answering.create(Status::Queued, out);
-        answering.tell("response.queued", Status::Queued, out);
-    }
-
-    /// The response object as it is by now.
-    pub fn response(&self) -> Value {
-        let answering = self.0.encoder();
-        match &answering.ended {
-            Some(ended) => ended.clone(),
-            None if answering.begun || !answering.created => answering.now(Status::InProgress),
-            None => answering.now(Status::Queued),
-        }
-    }
-
-    /// What was not honoured.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.0.encoder().warnings
-    }
-
-    /// What is to be kept of the answer by now; `input` is that of its [`Turn`](super::Turn).
-    pub fn stored(&self, input: &[Value]) -> Stored {
-        Stored {
-            response: self.response(),
-            input: input.to_vec(),
-            kept: self.0.encoder().kept.clone(),
-        }
-    }
-}
-
-impl Encoder<Vec<Frame>> for Stream {
-    fn push(&mut self, event: Event, out: &mut Vec<Frame>) {
-        self.0.push(event, out);
-    }
-
-    fn finish(&mut self, out: &mut Vec<Frame>) {
-        self.0.finish(out);
-    }
-
-    fn fail(&mut self, error: &Error, out: &mut Vec<Frame>) {
-        self.0.fail(error, out);
-    }
-}
-
-/// The same, as text.
-struct Written(Stream);
-
-/// An encoder of one answer; `model` is the name that the client used.
-pub fn encoder(settings: &Settings, model: &str) -> Box<dyn Encoder> {
-    Box::new(Written(Stream::new(settings, model)))
-}
-
-impl Written {
-    fn write(&mut self, out: &mut String, step: impl FnOnce(&mut Stream, &mut Vec<Frame>)) {
-        let mut frames = Vec::new();
-        step(&mut self.0, &mut frames);
-        frames.iter().for_each(|frame| frame.write(out));
-    }
-}
-
-impl Encoder for Written {
-    fn push(&mut self, event: Event, out: &mut String) {
-        self.write(out, |stream, frames| stream.push(event, frames));
-    }
-
-    fn finish(&mut self, out: &mut String) {
-        self.write(out, Encoder::finish);
-    }
-
-    fn fail(&mut self, error: &Error, out: &mut String) {
-        self.write(out, |stream, frames| stream.fail(error, frames));
-    }
-}
+use crate::{Encoder, answer, clock, media::part, openai::content::logprobs};
 
 /// An answer whose parts come one after the other.
-struct Answering {
+pub(super) struct Answering {
     settings: Settings,
     model: String,
     numbered: Numbered,
@@ -140,14 +37,14 @@ struct Answering {
     /// Items that are complete.
     output: Vec<Value>,
     /// What items don't say by themselves.
-    kept: BTreeMap<String, Vec<Part>>,
+    pub(super) kept: BTreeMap<String, Vec<Part>>,
     /// Parts since the last item closed that the dialect has no item for.
     lost: Vec<Part>,
     usage: Option<Usage>,
     tier: Option<String>,
     reason: Option<FinishReason>,
     refuses: bool,
-    warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Warning>,
     /// The response object at the end.
     ended: Option<Value>,
 }
@@ -234,6 +131,41 @@ impl Encoder<Vec<Frame>> for Answering {
 }
 
 impl Answering {
+    pub(super) fn new(settings: &Settings, model: &str) -> Self {
+        Self {
+            model: model.to_owned(),
+            numbered: Numbered::new(settings.include_obfuscation),
+            settings: settings.clone(),
+            created: false,
+            begun: false,
+            item: None,
+            speech: None,
+            output: Vec::new(),
+            kept: BTreeMap::new(),
+            lost: Vec::new(),
+            usage: None,
+            tier: None,
+            reason: None,
+            refuses: false,
+            warnings: Vec::new(),
+            ended: None,
+        }
+    }
+
+    pub(super) fn queue(&mut self, out: &mut Vec<Frame>) {
+        self.create(Status::Queued, out);
+        self.tell("response.queued", Status::Queued, out);
+    }
+
+    /// The response object as it is by now.
+    pub(super) fn response(&self) -> Value {
+        match &self.ended {
+            Some(ended) => ended.clone(),
+            None if self.begun || !self.created => self.now(Status::InProgress),
+            None => self.now(Status::Queued),
+        }
+    }
+
     fn warn(&mut self, warning: Warning, out: &mut Vec<Frame>) {
         comment(out, &warning);
         self.warnings.push(warning);
@@ -276,31 +208,7 @@ impl Answering {
     fn start(&mut self, kind: PartKind, out: &mut Vec<Frame>) {
         self.begin(out);
         self.end(None, out);
-        let content = match kind {
-            PartKind::Text => Content::Text(Text {
-                text: String::new(),
-                citations: Vec::new(),
-            }),
-            PartKind::Refusal => Content::Refusal(String::new()),
-            PartKind::Reasoning(kind) => Content::Reasoning(Reasoning {
-                kind,
-                text: String::new(),
-            }),
-            PartKind::ToolCall(ToolCallStart {
-                id,
-                name,
-                by_provider,
-            }) => Content::ToolCall(ToolCall {
-                id,
-                name,
-                arguments: String::new(),
-                by_provider,
-            }),
-            PartKind::Audio(media_type) => Content::Audio(crate::media::media(
-                types::neutral::MediaSource::Bytes(Vec::new()),
-                media_type,
-            )),
-        };
+        let content = answer::begin(kind);
         let is_call = matches!(&content, Content::ToolCall(call) if !call.by_provider);
         if matches!(content, Content::Audio(_)) {
             self.warn(no_item("audio"), out);

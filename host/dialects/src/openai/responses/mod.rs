@@ -13,17 +13,19 @@ mod items;
 mod reasoning;
 mod request;
 mod settings;
+mod speech;
 mod stored;
+mod stream;
 mod tools;
 pub(crate) mod usage;
 
-pub use encode::{Stream, encoder};
 pub use frames::Frame;
 pub use request::{References, parse, parse_count, references};
 pub use settings::{Settings, Status};
 pub use stored::{
     Page, Past, Stored, deleted, input_items, not_cancellable, not_found, previous_not_found, shown,
 };
+pub use stream::{Stream, encoder};
 
 use serde_json::{Value, json};
 use types::{

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use types::{
     Error,
     neutral::{
-        GenerateRequest, Message, OutputFormat, OutputSchema, Part, ReasoningOptions, Role,
-        Sampling, Text,
+        GenerateRequest, Message, OutputFormat, OutputSchema, ReasoningOptions, Role, Sampling,
+        Text,
     },
 };
 
@@ -24,28 +24,34 @@ use crate::{
 };
 
 /// What an answer has of its request even where the request has it not.
-const DEFAULTS: [(&str, fn() -> Value); 20] = [
-    ("instructions", || Value::Null),
-    ("max_output_tokens", || Value::Null),
-    ("max_tool_calls", || Value::Null),
-    ("metadata", || json!({})),
-    ("parallel_tool_calls", || Value::Bool(true)),
-    ("prompt_cache_key", || Value::Null),
-    ("prompt_cache_retention", || Value::Null),
-    ("reasoning", || json!({ "effort": null, "summary": null })),
-    ("safety_identifier", || Value::Null),
-    ("service_tier", || json!("default")),
-    ("temperature", || json!(1.0)),
-    ("text", || json!({ "format": { "type": "text" } })),
-    ("tool_choice", || json!("auto")),
-    ("tools", || json!([])),
-    ("top_logprobs", || json!(0)),
-    ("top_p", || json!(1.0)),
-    ("presence_penalty", || json!(0.0)),
-    ("frequency_penalty", || json!(0.0)),
-    ("truncation", || json!("disabled")),
-    ("user", || Value::Null),
-];
+fn defaults() -> Map<String, Value> {
+    let defaults = json!({
+        "instructions": null,
+        "max_output_tokens": null,
+        "max_tool_calls": null,
+        "metadata": {},
+        "parallel_tool_calls": true,
+        "prompt_cache_key": null,
+        "prompt_cache_retention": null,
+        "reasoning": {},
+        "safety_identifier": null,
+        "service_tier": "default",
+        "temperature": 1.0,
+        "text": {},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "truncation": "disabled",
+        "user": null,
+    });
+    match defaults {
+        Value::Object(defaults) => defaults,
+        _ => Map::new(),
+    }
+}
 
 /// What answers show of what only the answer's dialect can: no vendor is asked for it by name.
 const OURS: [&str; 2] = [
@@ -171,7 +177,7 @@ fn system(text: String) -> Message {
     });
     Message {
         role: Role::System,
-        parts: vec![part(text) as Part],
+        parts: vec![part(text)],
         name: None,
         provider_data: None,
     }
@@ -179,10 +185,11 @@ fn system(text: String) -> Message {
 
 /// The host's own fields, and what the answer shows.
 fn settings(body: &mut Object) -> Result<Settings, Error> {
-    let mut shown = Map::new();
-    for (key, default) in DEFAULTS {
-        let given = body.peek(key).cloned();
-        shown.insert(key.to_owned(), given.unwrap_or_else(default));
+    let mut shown = defaults();
+    for (key, shown) in &mut shown {
+        if let Some(given) = body.peek(key) {
+            *shown = given.clone();
+        }
     }
     if let Some(Value::Array(tools)) = shown.get_mut("tools") {
         *tools = tools::shown(tools);
@@ -209,11 +216,7 @@ fn settings(body: &mut Object) -> Result<Settings, Error> {
         include_obfuscation = options.opt("include_obfuscation")?.unwrap_or(false);
         // Usage always comes here; clients of another dialect ask for it.
         options.opt::<Value>("include_usage")?;
-        if let Value::Object(rest) = options.into_value()
-            && !rest.is_empty()
-        {
-            body.put("stream_options", Value::Object(rest));
-        }
+        body.put_rest("stream_options", options);
     }
     let settings = Settings {
         id: format!("resp_{}", uuid::Uuid::now_v7().simple()),
@@ -343,7 +346,7 @@ fn reasoning(body: &mut Object) -> Result<Option<ReasoningOptions>, Error> {
     let effort: Option<String> = object.opt("effort")?;
     let summary: Option<String> = object.opt("summary")?;
     let old: Option<String> = object.opt("generate_summary")?;
-    put_rest(body, "reasoning", object);
+    body.put_rest("reasoning", object);
     let options = ReasoningOptions {
         enabled: (effort.as_deref() == Some("none")).then_some(false),
         effort,
@@ -362,7 +365,7 @@ fn text(body: &mut Object) -> Result<(OutputFormat, Option<String>), Error> {
         Some(format) => format_of(format)?,
         None => OutputFormat::Text,
     };
-    put_rest(body, "text", text);
+    body.put_rest("text", text);
     Ok((format, verbosity))
 }
 
@@ -377,12 +380,5 @@ fn format_of(mut format: Object) -> Result<OutputFormat, Error> {
             schema: format.need::<Object>("schema")?.into_text(),
         })),
         _ => Err(format.wrong("type", "must be `text`, `json_object` or `json_schema`")),
-    }
-}
-
-fn put_rest(body: &mut Object, key: &str, object: Object) {
-    match object.into_value() {
-        Value::Object(rest) if rest.is_empty() => {}
-        rest => body.put(key, rest),
     }
 }
