@@ -410,6 +410,11 @@ fn thoughts_come_back_as_they_were() {
         assert_eq!(output.as_array().map(Vec::len), Some(1), "{output}");
         assert_eq!(output[0]["type"], "reasoning");
         assert_eq!(echoed(&output), thoughts);
+        let mut bare = output.clone();
+        bare[0]["summary"] = json!([]);
+        bare[0]["content"] = Value::Null;
+        let signed = thoughts.iter().filter(|part| part.provider_data.is_some());
+        assert!(echoed(&bare).iter().eq(signed), "clients may show nothing");
         let plain = thoughts.iter().all(|part| part.provider_data.is_none());
         assert_eq!(output[0]["encrypted_content"].is_null(), plain);
     }

@@ -1,4 +1,4 @@
-use dialects::openai::responses::{Past, parse, parse_count, references};
+use dialects::openai::responses::{Past, Settings, parse, parse_count, references};
 use dialects::{Asked, Dialect, Form, Wire};
 use serde_json::{Value, json};
 use types::{Error, neutral::*};
@@ -396,6 +396,10 @@ fn choices_of_tools() {
         choose(json!({ "type": "mcp", "server_label": "l", "name": "t" })),
         (tool("mcp"), 4)
     );
+    let mcp = json!({ "type": "mcp", "server_label": "l", "name": "t" });
+    let read = request(json!({ "tool_choice": mcp }));
+    let rest: Value = serde_json::from_str(&read.extensions[0].fields).expect("JSON");
+    assert_eq!(rest, json!({ "tool_choice": mcp }));
     let list = json!([{ "type": "function", "name": "f" }, { "type": "namespace", "name": "n" }, { "type": "web_search" }]);
     assert_eq!(
         choose(json!({ "type": "allowed_tools", "mode": "auto", "tools": list })),
@@ -447,6 +451,9 @@ fn settings() {
         })
     );
     assert!(read.settings.include_obfuscation);
+    let written = serde_json::to_string(&read.settings).expect("JSON");
+    let again: Settings = serde_json::from_str(&written).expect("reads back");
+    assert_eq!(again, read.settings);
     assert_eq!(read.settings.conversation.as_deref(), Some("conv_1"));
     let logprobs = json!({ "include": ["message.output_text.logprobs"] });
     assert_eq!(request(logprobs).sampling.logprobs, Some(0));

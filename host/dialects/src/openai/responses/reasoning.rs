@@ -9,12 +9,15 @@ use types::{
 
 use crate::{field::Object, media::part, seal};
 
-/// What `encrypted_content` says of a thought, in their order; the texts are beside it.
+/// What `encrypted_content` says of a thought, in their order.
 #[derive(Serialize, Deserialize)]
 struct Thought {
     kind: ReasoningKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<String>,
+    /// What was signed: many clients echo no other texts than summaries, and a signature without its text is worthless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
 }
 
 /// The thoughts of an item that a client echoed.
@@ -28,13 +31,16 @@ pub(super) fn read(mut object: Object) -> Result<Vec<Part>, Error> {
     let sealed = encrypted.as_deref().and_then(seal::open);
     let sealed = sealed.and_then(|data| serde_json::from_str::<Vec<Thought>>(&data).ok());
     let is_own = encrypted.is_some() && sealed.is_none();
-    for Thought { kind, data } in sealed.unwrap_or_default() {
-        let text = match kind {
+    for Thought { kind, data, text } in sealed.unwrap_or_default() {
+        let shown = match kind {
             ReasoningKind::Full => content.next(),
             ReasoningKind::Summary => summary.next(),
             ReasoningKind::Redacted => None,
         };
-        parts.push(thought(kind, text.unwrap_or_default(), data));
+        let text = text.or(shown).unwrap_or_default();
+        if data.is_some() || !text.is_empty() {
+            parts.push(thought(kind, text, data));
+        }
     }
     parts.extend(summary.map(|text| thought(ReasoningKind::Summary, text, None)));
     parts.extend(content.map(|text| thought(ReasoningKind::Full, text, None)));
@@ -96,6 +102,7 @@ pub(super) fn item(parts: &[Part], id: &str) -> Value {
         thoughts.push(Thought {
             kind: *kind,
             data: part.provider_data.clone(),
+            text: part.provider_data.is_some().then(|| text.clone()),
         });
     }
     if let Some(sealed) = sealed(&thoughts) {
@@ -104,7 +111,7 @@ pub(super) fn item(parts: &[Part], id: &str) -> Value {
     item
 }
 
-/// Only what the texts don't say by themselves is sealed.
+/// Plain texts say all by themselves.
 fn sealed(thoughts: &[Thought]) -> Option<String> {
     let kind = thoughts.first()?.kind;
     let plain =

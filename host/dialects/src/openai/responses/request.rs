@@ -138,6 +138,10 @@ fn read(model: String, input: Value, mut body: Object, past: &Past) -> Result<Tu
     tools.read(body.opt("tools")?.unwrap_or_default())?;
     tools.read(std::mem::take(&mut conversation.tools))?;
     let tool_choice: Option<Value> = body.opt("tool_choice")?;
+    if let Some(choice) = tool_choice.as_ref().filter(|it| it["type"] == "mcp") {
+        // Which server, and which of its tools, only its vendor knows.
+        body.put("tool_choice", choice.clone());
+    }
     let tool_choice = tool_choice.map(|it| tools.choice(&it)).transpose()?;
     let (output, verbosity) = text(&mut body)?;
     let reasoning = reasoning(&mut body)?;
