@@ -61,6 +61,10 @@ fn a_kept_answer_goes_on_as_its_vendor_gave_it() {
     assert_eq!(calls.provider_data.as_deref(), Some(signature));
     assert!(matches!(&calls.content, Content::ToolCall(call) if call.arguments == "{ }"));
 
+    let other = json!({ "model": "m", "input": "x", "previous_response_id": "resp_9" }).to_string();
+    let error = parse(other.as_bytes(), &past).expect_err("is another answer");
+    assert_eq!(error.param.as_deref(), Some("previous_response_id"));
+
     // By reference, without the rest; and not twice.
     let others = Past {
         chain: vec![],
