@@ -8,35 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::citations::Sources;
 use crate::finish::reason;
+use crate::ids::Ids;
 use crate::names::Names;
 use crate::open::{Kind, Open, text_of};
-use crate::parts::{KEPT, MADE_UP};
+use crate::parts::KEPT;
 use crate::sound::Sound;
-
-/// Ids for calls that the vendor gives none: unique in a conversation, since they bear the answer's.
-#[derive(Debug, Default)]
-pub(crate) struct Ids {
-    answer: String,
-    made: u32,
-}
-
-impl Ids {
-    /// For the answer of this id.
-    pub(crate) fn of(answer: String) -> Self {
-        Self { answer, made: 0 }
-    }
-
-    /// The vendor's id, or one that is made up.
-    fn take(&mut self, given: &Value) -> String {
-        match given.as_str().filter(|id| !id.is_empty()) {
-            Some(id) => id.to_owned(),
-            None => {
-                self.made += 1;
-                format!("{MADE_UP}{}-{}", self.answer, self.made)
-            }
-        }
-    }
-}
+use crate::{logprobs, media};
 
 /// One answer.
 #[derive(Debug)]
@@ -111,7 +88,9 @@ impl Candidate {
             return self.media(data, kept, events);
         }
         if let Some(file) = data("fileData").filter(|_| !is_thought) {
-            self.whole(file_content(file), text_of(kept), events);
+            let uri = file["fileUri"].as_str().unwrap_or_default();
+            let content = media::read(MediaSource::Url(uri.into()), file);
+            self.whole(content, text_of(kept), events);
             return Ok(());
         }
         if let Some(code) = data("executableCode") {
@@ -290,33 +269,16 @@ impl Candidate {
         let bytes = STANDARD
             .decode(encoded)
             .map_err(|e| Error::upstream(format!("the vendor's {kind} is no base64: {e}")))?;
-        let medium = medium(MediaSource::Bytes(bytes), data);
-        let content = match kind.starts_with("image/") {
-            true => Content::Image(medium),
-            false => Content::File(medium),
-        };
+        let content = media::read(MediaSource::Bytes(bytes), data);
         self.whole(content, text_of(kept), events);
         Ok(())
     }
 
     fn logprobs(&mut self, result: &Value, events: &mut Vec<Event>) {
-        let Some(chosen) = result["chosenCandidates"].as_array() else {
-            return;
-        };
-        if chosen.is_empty() || self.finished {
+        let tokens = logprobs::read(result);
+        if tokens.is_empty() || self.finished {
             return;
         }
-        let tokens = chosen.iter().enumerate().map(|(at, chosen)| {
-            let top = result["topCandidates"][at]["candidates"].as_array();
-            let (token, logprob) = token(chosen);
-            TokenLogprob {
-                token,
-                logprob,
-                bytes: None,
-                top: top.into_iter().flatten().map(token_of).collect(),
-            }
-        });
-        let tokens = tokens.collect();
         let open = self.open(Kind::Text, events);
         open.grow(Delta::Logprobs(tokens), events);
     }
@@ -360,11 +322,15 @@ impl Candidate {
 
     /// The open part, if a piece of this kind goes on in it; else a new one.
     fn open(&mut self, kind: Kind, events: &mut Vec<Event>) -> &mut Open {
-        if !self.open.as_ref().is_some_and(|open| open.takes(&kind)) {
-            let index = self.next(events);
-            self.open = Some(Open::begin(self.choice, index, kind, events));
-        }
-        self.open.as_mut().expect("it was just opened")
+        let open = match self.open.take() {
+            Some(open) if open.takes(&kind) => open,
+            before => {
+                self.open = before;
+                let index = self.next(events);
+                Open::begin(self.choice, index, kind, events)
+            }
+        };
+        self.open.insert(open)
     }
 
     fn whole(&mut self, content: Content, provider_data: Option<String>, events: &mut Vec<Event>) {
@@ -404,36 +370,4 @@ fn kept(part: &Map<String, Value>) -> Map<String, Value> {
     fields
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-fn medium(source: MediaSource, data: &Value) -> Media {
-    Media {
-        source,
-        media_type: data["mimeType"].as_str().map(str::to_owned),
-        name: data["displayName"].as_str().map(str::to_owned),
-        context: None,
-        detail: None,
-        cite: false,
-    }
-}
-
-fn file_content(file: &Value) -> Content {
-    let uri = file["fileUri"].as_str().unwrap_or_default();
-    let medium = medium(MediaSource::Url(uri.into()), file);
-    match file["mimeType"].as_str().unwrap_or_default() {
-        kind if kind.starts_with("image/") => Content::Image(medium),
-        kind if kind.starts_with("audio/") => Content::Audio(medium),
-        _ => Content::File(medium),
-    }
-}
-
-fn token(candidate: &Value) -> (String, f64) {
-    let token = candidate["token"].as_str().unwrap_or_default();
-    // Zero is left out in JSON made of protocol buffers.
-    let logprob = candidate["logProbability"].as_f64().unwrap_or(0.0);
-    (token.into(), logprob)
-}
-
-fn token_of(candidate: &Value) -> (String, f64) {
-    token(candidate)
 }

@@ -8,6 +8,8 @@ mod config;
 mod embed;
 mod errors;
 mod finish;
+mod ids;
+mod logprobs;
 mod media;
 mod models;
 mod names;

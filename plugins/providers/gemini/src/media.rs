@@ -118,6 +118,23 @@ fn resolution(
     Some(level)
 }
 
+/// A medium of an answer, of the kind that its type says.
+pub(crate) fn read(source: MediaSource, data: &Value) -> Content {
+    let medium = Media {
+        source,
+        media_type: data["mimeType"].as_str().map(str::to_owned),
+        name: data["displayName"].as_str().map(str::to_owned),
+        context: None,
+        detail: None,
+        cite: false,
+    };
+    match medium.media_type.as_deref().unwrap_or_default() {
+        kind if kind.starts_with("image/") => Content::Image(medium),
+        kind if kind.starts_with("audio/") => Content::Audio(medium),
+        _ => Content::File(medium),
+    }
+}
+
 /// A search result as text: this wire format has no part for it.
 pub(crate) fn source_text(source: &Source) -> String {
     let head = match source.title.as_deref().unwrap_or_default() {

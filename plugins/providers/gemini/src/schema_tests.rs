@@ -120,6 +120,13 @@ fn all_of_becomes_one() {
     assert_eq!((schema, warned), (json!({"type": "string"}), 1));
     let circle = json!({"allOf": [{"$ref": "#/$defs/a"}, {"title": "T"}], "$defs": {"a": {"$ref": "#/$defs/a"}}});
     assert!(fitted(circle).0["$defs"].is_object());
+    let inner = json!({"allOf": [{"$ref": "#/$defs/a"}, {"title": "T"}]});
+    let circle = json!({"$defs": {"a": {"properties": {"x": inner}}}, "items": inner});
+    let (schema, warned) = fitted(circle);
+    assert_eq!(
+        (schema["items"]["properties"]["x"].clone(), warned),
+        (json!({"title": "T"}), 1)
+    );
 }
 
 /// Is every keyword one that the vendor takes, and does every reference stand alone?

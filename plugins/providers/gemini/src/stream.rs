@@ -7,8 +7,9 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, StreamTranslator};
 use serde_json::Value;
 
-use crate::candidate::{Candidate, Ids};
+use crate::candidate::Candidate;
 use crate::errors::error_in_stream;
+use crate::ids::Ids;
 use crate::names::Names;
 use crate::usage::usage;
 
