@@ -6,9 +6,9 @@ pub(crate) fn read(result: &Value) -> Vec<TokenLogprob> {
     let chosen = result["chosenCandidates"].as_array().into_iter().flatten();
     let tokens = chosen.enumerate().map(|(at, chosen)| {
         let top = result["topCandidates"][at]["candidates"].as_array();
-        let (token, logprob) = token(chosen);
+        let (text, logprob) = token(chosen);
         TokenLogprob {
-            token,
+            token: text,
             logprob,
             bytes: None,
             top: top.into_iter().flatten().map(token).collect(),
