@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Evenhand, config, provider, secrets
-from vendors import AnthropicVendor, OpenAIVendor
+from vendors import AnthropicVendor, GeminiVendor, OpenAIVendor
 
 OPENAI_KEY = "sk-vendor-openai-secret"
 ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
+GEMINI_KEY = "AIza-vendor-gemini-secret"
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +25,15 @@ def anthropic_vendor() -> Iterator[AnthropicVendor]:
 
 
 @pytest.fixture(scope="session")
-def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> dict:
+def gemini_vendor() -> Iterator[GeminiVendor]:
+    with GeminiVendor(GEMINI_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
+def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor, gemini_vendor: GeminiVendor) -> dict:
     """The vendors by dialect."""
-    return {"openai": openai_vendor, "anthropic": anthropic_vendor}
+    return {"openai": openai_vendor, "anthropic": anthropic_vendor, "gemini": gemini_vendor}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def own_vendors() -> Iterator[dict]:
 
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
-    """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
-    text = config(provider("openai", vendors["openai"]), provider("anthropic", vendors["anthropic"]))
+    """An Evenhand before all vendors, without keys. Tests don't change its configuration."""
+    text = config(*(provider(dialect, vendor) for dialect, vendor in vendors.items()))
     with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
         yield running

@@ -103,11 +103,16 @@ def provider(
 ) -> Plugin:
     """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets."""
     origin = vendor if isinstance(vendor, str) else vendor.url
-    attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}}[dialect]
+    attach = {
+        "openai": "bearer",
+        "anthropic": {"header": "x-api-key"},
+        "gemini": {"header": "x-goog-api-key"},
+    }[dialect]
+    base = {"openai": f"{origin}/v1", "anthropic": origin, "gemini": f"{origin}/v1beta"}[dialect]
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"base_url": {"openai": f"{origin}/v1", "anthropic": origin}[dialect]},
+        config={"base_url": base},
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},

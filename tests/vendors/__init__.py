@@ -2,7 +2,8 @@
 request. `vendors.brain` lists the models and what each does."""
 
 from .anthropic_api import AnthropicVendor
+from .gemini_api import GeminiVendor
 from .openai_api import OpenAIVendor
 from .server import Recorded, Vendor
 
-__all__ = ["AnthropicVendor", "OpenAIVendor", "Recorded", "Vendor"]
+__all__ = ["AnthropicVendor", "GeminiVendor", "OpenAIVendor", "Recorded", "Vendor"]

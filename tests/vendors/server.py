@@ -69,6 +69,8 @@ class Vendor:
     """A mock vendor. `with OpenAIVendor("key") as vendor:` serves at `vendor.url` until the block ends."""
 
     MODELS_PATH = "/v1/models"
+    COMMENT = b": keep-alive\n\n"
+    """What it says where there is nothing to say."""
 
     def __init__(self, key: str):
         self.key = key
@@ -229,7 +231,7 @@ class Vendor:
         said = False
         for frame in frames:
             if model == "mock-dribble":
-                data = b": keep-alive\n\n" + frame.data
+                data = self.COMMENT + frame.data
                 for at in range(0, len(data), 3):
                     await response.write(data[at : at + 3])
             else:
