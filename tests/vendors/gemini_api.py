@@ -116,7 +116,8 @@ class GeminiVendor(Vendor):
         reply = brain.answer(ask)
         recorded: Recorded = request[RECORDED]
         config = body.get("generationConfig") or {}
-        said = self._parts(reply, model, recorded.request_id)
+        shows = (config.get("thinkingConfig") or {}).get("includeThoughts", False) and model != "mock-redacted"
+        said = self._parts(reply, model, recorded.request_id, shows)
         answer = whole(model, recorded.request_id, said, reply, config)
         if streams:
             error = {"code": 503, "message": f"The model is overloaded: {recorded.request_id}", "status": "UNAVAILABLE"}
@@ -206,13 +207,13 @@ class GeminiVendor(Vendor):
                     f"function call `default_api:{calls[0]['functionCall']['name']}` , position {at + 1}."
                 )
 
-    def _parts(self, reply: Reply, model: str, request_id: str) -> list[dict]:
+    def _parts(self, reply: Reply, model: str, request_id: str, shows: bool) -> list[dict]:
         said, thought = [], "".join(part.text for part in reply.parts if isinstance(part, Thinking))
         for at, part in enumerate(reply.parts):
             match part:
                 case Text(text):
                     said.append({"text": text})
-                case Thinking(text) if model != "mock-redacted":
+                case Thinking(text) if shows:
                     said.append({"text": text, "thought": True})
                 case Call(name, arguments):
                     call = {"name": name, "args": json.loads(arguments)}
@@ -290,8 +291,12 @@ def read(model: str, body: dict) -> Ask:
         schema=config.get("responseJsonSchema") or _lower(config.get("responseSchema")),
         stop=config.get("stopSequences") or [],
         max_tokens=config.get("maxOutputTokens"),
-        thinks=bool((config.get("thinkingConfig") or {}).get("includeThoughts")),
+        thinks=_thinks(config.get("thinkingConfig") or {}),
     )
+
+
+def _thinks(config: dict) -> bool:
+    return config.get("includeThoughts", False) or "thinkingLevel" in config or config.get("thinkingBudget", 0) != 0
 
 
 def _lower(schema: dict | None) -> dict | None:
