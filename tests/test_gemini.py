@@ -33,7 +33,10 @@ def test_thoughts_go_to_the_client_and_back(stream, claude, gemini_vendor):
     thinking = {"type": "enabled", "budget_tokens": 1024}
     turns = [claude.user("Rome today")]
     first = claude.ask("gemini/mock-thinking", turns, stream=stream, thinking=thinking)
-    assert sent(gemini_vendor)["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 1024, "includeThoughts": True}
+    assert sent(gemini_vendor)["generationConfig"]["thinkingConfig"] == {
+        "thinkingBudget": 1024,
+        "includeThoughts": True,
+    }
     thought, said = first.turn["content"]
     assert (thought["thinking"], said["text"]) == ("They said: Rome today", "user: Rome today")
     turns += [first.turn, claude.user("And now?")]
@@ -127,9 +130,7 @@ def test_an_image_inside_a_tool_s_result(stream, claude):
 def test_another_vendor_s_tools_are_refused_by_name(claude):
     search = {"type": "web_search_20250305", "name": "web_search"}
     with pytest.raises(claude.errors.BadRequestError, match="web_search_20250305"):
-        claude.sdk.messages.create(
-            model="gemini/mock-echo", max_tokens=9, messages=[claude.user("Hi")], tools=[search]
-        )
+        claude.sdk.messages.create(model="gemini/mock-echo", max_tokens=9, messages=[claude.user("Hi")], tools=[search])
 
 
 @pytest.mark.parametrize("client_format", ["float", "base64"])
@@ -141,7 +142,9 @@ def test_embeddings(client_format, gpt, gemini_vendor):
     )
     assert len(got.data) == 101 and got.usage.prompt_tokens == 202
     assert len([r for r in gemini_vendor.requests[before:] if r.method == "POST"]) == 2, "in batches"
-    direct = gpt.sdk.embeddings.create(model="gemini/mock-embed", input="text 100", encoding_format="float", dimensions=16)
+    direct = gpt.sdk.embeddings.create(
+        model="gemini/mock-embed", input="text 100", encoding_format="float", dimensions=16
+    )
     if client_format == "float":
         assert got.data[100].embedding == direct.data[0].embedding
     with pytest.raises(gpt.errors.BadRequestError, match="tokens"):
@@ -166,7 +169,11 @@ def test_models(evenhand):
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(
     "model, status, kind",
-    [("mock-429", 429, "RateLimitError"), ("mock-500", 500, "InternalServerError"), ("mock-none", 404, "NotFoundError")],
+    [
+        ("mock-429", 429, "RateLimitError"),
+        ("mock-500", 500, "InternalServerError"),
+        ("mock-none", 404, "NotFoundError"),
+    ],
 )
 def test_errors_keep_the_vendor_s_status_and_words(model, status, kind, dialect, stream, evenhand, gemini_vendor):
     gemini_vendor.retry_after = "13"

@@ -60,7 +60,9 @@ def test_signatures_are_wanted_back_unchanged(gemini, model, stream):
     turns = [gemini.user("Rome today")]
     first = asked(turns)
     parts = first.turn.parts
-    assert [bool(part.thought) for part in parts if part.text] == ([True] * (4 if stream else 1)) * (model == "mock-thinking")
+    assert [bool(part.thought) for part in parts if part.text] == ([True] * (4 if stream else 1)) * (
+        model == "mock-thinking"
+    )
     (call,) = [part for part in parts if part.function_call]
     assert call.thought_signature and call.function_call.id
     turns += [first.turn, *gemini.results([(first.calls[0].id, "warm")])]
@@ -113,14 +115,27 @@ def test_embeddings(gemini):
     assert math.hypot(*got.embeddings[0].values) == pytest.approx(1)
     assert got.usage_metadata.prompt_token_count == 7
     short = types.EmbedContentConfig(output_dimensionality=8, task_type="RETRIEVAL_DOCUMENT", title="T")
-    assert len(gemini.sdk.models.embed_content(model="mock-embed", contents="a", config=short).embeddings[0].values) == 8
+    assert (
+        len(gemini.sdk.models.embed_content(model="mock-embed", contents="a", config=short).embeddings[0].values) == 8
+    )
+
+
+def test_one_text_is_embedded_alone(gemini_vendor):
+    body = {"content": {"parts": [{"text": "to be"}]}, "outputDimensionality": 8}
+    assert len(post(gemini_vendor, "mock-embed:embedContent", body).json()["embedding"]["values"]) == 8
+    assert post(gemini_vendor, "mock-embed:embedContent", body | {"size": 8}).status_code == 400
+    assert post(gemini_vendor, "mock-echo:embedContent", body).status_code == 404
 
 
 def test_count_tokens(gemini, gemini_vendor):
     contents = [gemini.user("one two"), types.ModelContent("three"), gemini.user("four")]
     assert gemini.sdk.models.count_tokens(model="mock-echo", contents=contents).total_tokens == 4
     system = {"parts": [{"text": "two words"}]}
-    whole = {"model": "models/mock-echo", "contents": [{"parts": [{"text": "and three more"}]}], "systemInstruction": system}
+    whole = {
+        "model": "models/mock-echo",
+        "contents": [{"parts": [{"text": "and three more"}]}],
+        "systemInstruction": system,
+    }
     counted = post(gemini_vendor, "mock-echo:countTokens", {"generateContentRequest": whole})
     assert counted.json()["totalTokens"] == 5
     assert post(gemini_vendor, "mock-echo:countTokens", {}).status_code == 400
@@ -250,8 +265,14 @@ FAULTS = {
         {"contents": [HI, CALLS, turn({"functionResponse": RESPONSE["functionResponse"] | {"id": "x"}})]},
         "does not match",
     ),
-    "response as text": ({"contents": [HI, CALLS, turn({"functionResponse": {"name": "clock", "response": "noon"}})]}, "response"),
-    "arguments as text": ({"contents": [HI, turn({"functionCall": {"name": "clock", "args": "{}"}}, role="model"), TOLD]}, "args"),
+    "response as text": (
+        {"contents": [HI, CALLS, turn({"functionResponse": {"name": "clock", "response": "noon"}})]},
+        "response",
+    ),
+    "arguments as text": (
+        {"contents": [HI, turn({"functionCall": {"name": "clock", "args": "{}"}}, role="model"), TOLD]},
+        "args",
+    ),
     "user's call": ({"contents": [turn(CALL)]}, "not allowed"),
     "no signature": ({"contents": [HI, turn(CALL, role="model"), TOLD]}, "missing a thought_signature"),
     "forged signature": (
@@ -315,7 +336,9 @@ GOOD: dict[str, Callable[[], dict]] = {
     "a call and its response": lambda: {"contents": [HI, CALLS, TOLD]},
     "words after a response": lambda: {"contents": [HI, CALLS, turn(RESPONSE, text("So?"))]},
     "pieces of an answer": lambda: {"contents": [HI, turn(text("a"), role="model"), turn(text("b"), role="model"), HI]},
-    "a call without history": lambda: functions(FUNCTION, mode="ANY", allowedFunctionNames=["clock"]) | {"contents": [HI]},
+    "a call without history": lambda: (
+        functions(FUNCTION, mode="ANY", allowedFunctionNames=["clock"]) | {"contents": [HI]}
+    ),
     "a name with dots": lambda: functions({"name": "ns.a:b-c"}) | {"contents": [HI]},
 }
 
@@ -345,7 +368,9 @@ def test_google_refuses_embeddings(gemini_vendor, change):
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"contents": [], "contents": []}', b'{"a": NaN}', b"\xff"], ids=repr)
 def test_what_is_no_json_object_is_refused(gemini_vendor, body):
-    answer = post(gemini_vendor, "mock-echo:generateContent", content=body, headers={"content-type": "application/json"})
+    answer = post(
+        gemini_vendor, "mock-echo:generateContent", content=body, headers={"content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from . import brain, gemini_rules
 from .brain import Ask, Call, Reply, Text, Thinking
-from .gemini_rules import bad, has, parts
+from .gemini_rules import has, parts
+from .gemini_shapes import EmbedContentRequest, bad, shape
 from .server import RECORDED, Frame, Recorded, Refusal, Vendor
 
 # The SDK's default, and the one that also has what is in preview.
@@ -100,7 +101,7 @@ class GeminiVendor(Vendor):
             raise web.HTTPNotFound
         allowed = {"key"} | ({"alt"} if method == "streamGenerateContent" else set())
         if unknown := set(request.query) - allowed:
-            raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot bind query parameter.')
+            raise bad(f'Invalid JSON payload received. Unknown name "{min(unknown)}": Cannot bind query parameter.')
         return await methods[method](request, model, method)
 
     async def _generate(self, request: web.Request, model: str, method: str) -> web.StreamResponse:
@@ -142,7 +143,7 @@ class GeminiVendor(Vendor):
         if model != "mock-embed":
             self._find("", method)
         if method == "embedContent":
-            body = gemini_rules.shape(gemini_rules.EmbedContentRequest, body)
+            body = shape(EmbedContentRequest, body)
             gemini_rules.embed_one(body)
             return await self.reply(request, model, {"embedding": _vector(body)})
         requests = gemini_rules.embed(body, model)
@@ -153,7 +154,7 @@ class GeminiVendor(Vendor):
     async def _models(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         if unknown := set(query) - {"pageSize", "pageToken", "key"}:
-            raise bad(f'Invalid JSON payload received. Unknown name "{sorted(unknown)[0]}": Cannot bind query parameter.')
+            raise bad(f'Invalid JSON payload received. Unknown name "{min(unknown)}": Cannot bind query parameter.')
         size = query.get("pageSize", str(PAGE))
         if not size.isdecimal() or not 1 <= int(size) <= LARGEST_PAGE:
             raise bad(f"page_size must be between 1 and {LARGEST_PAGE}")
@@ -216,9 +217,9 @@ class GeminiVendor(Vendor):
                 case Thinking(text) if shows:
                     said.append({"text": text, "thought": True})
                 case Call(name, arguments):
-                    call = {"name": name, "args": json.loads(arguments)}
                     # Some of its models give ids, others none.
-                    said.append({"functionCall": call | ({"id": f"fc_{request_id}_{at}"} if model in brain.THINKERS else {})})
+                    id = {"id": f"fc_{request_id}_{at}"} if model in brain.THINKERS else {}
+                    said.append({"functionCall": {"name": name, "args": json.loads(arguments)} | id})
         signature = self._sign(thought or "nothing")
         calls = [part for part in said if "functionCall" in part]
         if calls:
@@ -286,7 +287,9 @@ def read(model: str, body: dict) -> Ask:
     return Ask(
         model=model,
         lines=lines,
-        tools=[brain.Tool(f["name"], f.get("parametersJsonSchema") or _lower(f.get("parameters") or {})) for f in functions],
+        tools=[
+            brain.Tool(f["name"], f.get("parametersJsonSchema") or _lower(f.get("parameters", {}))) for f in functions
+        ],
         choice={"ANY": allowed[0], "NONE": "none"}.get(choice.get("mode"), "auto"),
         schema=config.get("responseJsonSchema") or _lower(config.get("responseSchema")),
         stop=config.get("stopSequences") or [],
@@ -339,7 +342,8 @@ def whole(model: str, request_id: str, said: list[dict], reply: Reply, config: d
 
 
 def _logprobs(said: list[dict], top: int) -> dict:
-    tokens = [token for part in said if "text" in part and not part.get("thought") for token in brain.tokens(part["text"])]
+    shown = [part["text"] for part in said if "text" in part and not part.get("thought")]
+    tokens = [token for text in shown for token in brain.tokens(text)]
     chosen = [{"token": token, "logProbability": -0.5} for token in tokens]
     others = [[one] + [{"token": f"other{n}", "logProbability": -1.5 - n} for n in range(1, top)] for one in chosen]
     return {"chosenCandidates": chosen, "topCandidates": [{"candidates": one[:top]} for one in others]}

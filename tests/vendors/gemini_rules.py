@@ -2,17 +2,13 @@
 
 import json
 import re
-import warnings
-from collections.abc import Iterator
-from enum import Enum
 from typing import Any
 
-import pydantic
-from google.genai import _common, types
+from google.genai import types
 
 from . import rules
+from .gemini_shapes import BatchEmbedContentsRequest, CountTokensRequest, GenerateContentRequest, bad, shape
 from .rules import Broken
-from .server import Refusal
 
 FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
 LABEL = re.compile(r"[a-z0-9_-]{0,63}")
@@ -33,27 +29,11 @@ MOST_STOPS = 5
 LARGEST_BATCH = 100
 MIME_TYPES = ("text/plain", "application/json", "text/x.enum")
 IMAGES = ("image/png", "image/jpeg", "image/webp")
-# What the SDK's types have for Google's cloud, and its methods refuse for this API.
-CLOUD_ONLY = (
-    "method",
-    "partialArgs",
-    "willContinue",
-    "streamFunctionCallArguments",
-    "routingConfig",
-    "modelSelectionConfig",
-    "audioTimestamp",
-    "retrieval",
-    "enterpriseWebSearch",
-    "parallelAiSearch",
-    "exaAiSearch",
-)
 # The subset of JSON Schema, as the SDK says it of `response_json_schema`.
 SCHEMA_WORDS = (
     "type format title description enum items prefixItems minItems maxItems minimum maximum anyOf oneOf properties "
     "additionalProperties required propertyOrdering $id $defs $ref $anchor"
 ).split()
-# Fields whose values are the client's own.
-FREE = ("args", "response", "parametersJsonSchema", "responseJsonSchema", "partMetadata", "labels")
 DATA = (
     "text",
     "inlineData",
@@ -65,130 +45,6 @@ DATA = (
     "toolCall",
     "toolResponse",
 )
-
-
-class GenerationConfig(types.GenerationConfig):
-    """The SDK's, and what it sends beside it."""
-
-    image_config: types.ImageConfig | None = None
-
-
-class GenerateContentRequest(_common.BaseModel):
-    """The body of generateContent, which the SDK has no type for."""
-
-    model: str | None = None
-    contents: list[types.Content] | None = None
-    system_instruction: types.Content | None = None
-    tools: list[types.Tool] | None = None
-    tool_config: types.ToolConfig | None = None
-    safety_settings: list[types.SafetySetting] | None = None
-    generation_config: GenerationConfig | None = None
-    cached_content: str | None = None
-    labels: dict[str, str] | None = None
-    service_tier: types.ServiceTier | None = None
-    store: bool | None = None
-    continuation_token: str | None = None
-
-
-class CountTokensRequest(_common.BaseModel):
-    """The body of countTokens."""
-
-    contents: list[types.Content] | None = None
-    generate_content_request: GenerateContentRequest | None = None
-
-
-class EmbedContentRequest(_common.BaseModel):
-    """The body of embedContent, and each of a batch."""
-
-    model: str | None = None
-    content: types.Content
-    task_type: str | None = None
-    title: str | None = None
-    output_dimensionality: int | None = None
-
-
-class BatchEmbedContentsRequest(_common.BaseModel):
-    """The body of batchEmbedContents."""
-
-    requests: list[EmbedContentRequest]
-
-
-def bad(message: str) -> Refusal:
-    """The vendor's 400."""
-    return Refusal(400, "INVALID_ARGUMENT", message)
-
-
-def camel(value: Any, of_client: bool = False) -> Any:
-    """A body with its fields named as JSON names them: the API takes `mime_type` too, and the SDK sends both."""
-    if isinstance(value, list):
-        return [camel(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    built = {}
-    for name, inner in value.items():
-        name = name if of_client else re.sub("_([a-z])", lambda found: found[1].upper(), name)
-        if name in built:
-            raise bad(f"Invalid JSON payload received. Duplicate name '{name}'")
-        built[name] = inner if name in FREE and not of_client else camel(inner, of_client=name in ("properties", "defs"))
-    return built
-
-
-def shape(model: type[pydantic.BaseModel], body: dict) -> dict:
-    """Refuses fields that don't exist, have the wrong type, or a word that is none of theirs. Gives the body as `camel`."""
-    body = camel(body)
-    try:
-        with warnings.catch_warnings():
-            # The SDK takes unknown words with a warning.
-            warnings.simplefilter("ignore", UserWarning)
-            read = model.model_validate_json(json.dumps(body), strict=True)
-    except pydantic.ValidationError as error:
-        fault = max(error.errors(include_url=False, include_context=False), key=lambda fault: len(fault["loc"]))
-        *outer, name = fault["loc"]
-        if fault["type"] == "extra_forbidden":
-            at = f" at '{_path(outer)}'" if outer else ""
-            raise bad(f'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.') from None
-        raise bad(f"Invalid value at '{_path(fault['loc'])}': {fault['msg']}") from None
-    for path, value in _walk(read):
-        if isinstance(value, Enum) and value.value not in [known.value for known in list(type(value))[: _known(type(value))]]:
-            raise bad(f"Invalid value at '{path}' ({type(value).__name__}), \"{value.value}\"")
-    for path, name in _names(body):
-        if name in CLOUD_ONLY:
-            raise bad(f'Invalid JSON payload received. Unknown name "{name}" at \'{path}\': Cannot find field.')
-    return body
-
-
-def _known(words: type[Enum]) -> int:
-    # An unknown word becomes no member of the class, only of its lookup.
-    return len(words.__members__)
-
-
-def _path(steps: Any) -> str:
-    path = ""
-    for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-    return path
-
-
-def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, pydantic.BaseModel):
-        for name in type(value).model_fields:
-            yield from _walk(getattr(value, name), f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for at, one in enumerate(value):
-            yield from _walk(one, f"{path}[{at}]")
-    else:
-        yield path, value
-
-
-def _names(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield path, name
-            if name not in FREE:
-                yield from _names(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for at, one in enumerate(value):
-            yield from _names(one, f"{path}[{at}]")
 
 
 def generate(body: dict) -> dict:
@@ -215,7 +71,9 @@ def _tools(body: dict) -> list[str]:
     names = []
     for at, tool in enumerate(body.get("tools") or []):
         if not tool:
-            raise bad(f"GenerateContentRequest.tools[{at}].tool_type: required one_of 'tool_type' must have one initialized field")
+            raise bad(
+                f"GenerateContentRequest.tools[{at}].tool_type: required one_of 'tool_type' must have one initialized field"
+            )
         for index, function in enumerate(tool.get("functionDeclarations", [])):
             where = f"GenerateContentRequest.tools[{at}].function_declarations[{index}]"
             name = function.get("name", "")
@@ -247,7 +105,9 @@ def _choice(body: dict, names: list[str]) -> None:
     if allowed and choice.get("mode") not in ("ANY", "VALIDATED"):
         raise bad("allowed_function_names should only be set when function calling mode is ANY.")
     if not set(allowed) <= set(names):
-        raise bad(f"allowed_function_names should be a subset of the declared functions: {sorted(set(allowed) - set(names))}")
+        raise bad(
+            f"allowed_function_names should be a subset of the declared functions: {sorted(set(allowed) - set(names))}"
+        )
 
 
 def _config(config: dict) -> None:
@@ -257,7 +117,9 @@ def _config(config: dict) -> None:
             raise bad(f"GenerateContentRequest.generation_config.{name}: {name} must be in the range [{low}, {high}]")
     stops = config.get("stopSequences") or []
     if len(stops) > MOST_STOPS or not all(stops):
-        raise bad(f"GenerateContentRequest.generation_config.stop_sequences: 1 to {MOST_STOPS}, none empty; got {len(stops)}")
+        raise bad(
+            f"GenerateContentRequest.generation_config.stop_sequences: 1 to {MOST_STOPS}, none empty; got {len(stops)}"
+        )
     if config.get("logprobs") is not None and not config.get("responseLogprobs"):
         raise bad("logprobs may only be set if response_logprobs is true")
     kind = config.get("responseMimeType", "text/plain")
@@ -273,7 +135,9 @@ def _config(config: dict) -> None:
     if "thinkingBudget" in thinking and "thinkingLevel" in thinking:
         raise bad("You can only set only one of thinking budget and thinking level.")
     if not -1 <= thinking.get("thinkingBudget", 0) <= 24576:
-        raise bad(f"The thinking budget {thinking['thinkingBudget']} is invalid. Please choose a value between 1 and 24576.")
+        raise bad(
+            f"The thinking budget {thinking['thinkingBudget']} is invalid. Please choose a value between 1 and 24576."
+        )
 
 
 def _schema(schema: Any, where: str) -> None:
@@ -298,7 +162,9 @@ def _subset(schema: Any, path: str = "$") -> None:
                 _subset(inner, f"{path}.{word}[{at}]")
         elif word in ("items", "additionalProperties"):
             _subset(value, f"{path}.{word}")
-        elif word == "enum" and not all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in value):
+        elif word == "enum" and not all(
+            isinstance(one, str | int | float) and not isinstance(one, bool) for one in value
+        ):
             raise Broken(f"{path}.enum: only strings and numbers are supported")
     beside = [word for word in schema if not word.startswith("$")]
     if "$ref" in schema and beside:
@@ -360,9 +226,9 @@ def _part(role: str, part: dict, where: str) -> None:
         raise bad(f"* {where}: not allowed in a turn of role user")
     if role == "model" and "functionResponse" in part:
         raise bad("Please ensure that function response turns have the role user.")
-    if call := part.get("functionCall"):
-        if not FUNCTION_NAME.fullmatch(call.get("name") or ""):
-            raise bad(f"* {where}.function_call.name: Name cannot be empty or invalid.")
+    call = part.get("functionCall")
+    if call and not FUNCTION_NAME.fullmatch(call.get("name") or ""):
+        raise bad(f"* {where}.function_call.name: Name cannot be empty or invalid.")
     if response := part.get("functionResponse"):
         if not response.get("name"):
             raise bad(f"* {where}.function_response.name: Name cannot be empty.")
@@ -416,7 +282,11 @@ def _responses(before: dict, turn: dict) -> None:
 def current_steps(turns: list[dict]) -> list[tuple[int, dict]]:
     """The model's steps since the user last said something, with their places: their signatures are demanded."""
     turns = joined(turns)
-    said = [at for at, turn in enumerate(turns) if turn["role"] == "user" and len(has(turn, "functionResponse")) < len(turn["parts"])]
+    said = [
+        at
+        for at, turn in enumerate(turns)
+        if turn["role"] == "user" and len(has(turn, "functionResponse")) < len(turn["parts"])
+    ]
     start = said[-1] if said else 0
     return [(at, turn) for at, turn in enumerate(turns) if at > start and turn["role"] == "model"]
 

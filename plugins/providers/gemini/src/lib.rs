@@ -76,12 +76,16 @@ impl Provider for Gemini {
         let warnings = translated.warnings.into_events();
         let choices = request.sampling.choices.unwrap_or(1);
         let mut machine = Machine::new(translated.names, warnings, choices);
-        if request.stream {
-            return Ok(stream(response.body(), machine));
+        // Servers that can't stream answer whole though they were asked to.
+        let whole = response
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("application/json"));
+        if whole || !request.stream {
+            let mut events = Vec::new();
+            machine.whole(&response.json(ANSWER_LIMIT)?, &mut events)?;
+            return Ok(Box::new(vec![events].into_iter()));
         }
-        let mut events = Vec::new();
-        machine.whole(&response.json(ANSWER_LIMIT)?, &mut events)?;
-        Ok(Box::new(vec![events].into_iter()))
+        Ok(stream(response.body(), machine))
     }
 
     fn embed(request: EmbedRequest) -> Result<Embeddings, Error> {

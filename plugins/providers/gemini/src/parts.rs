@@ -128,6 +128,15 @@ impl<'a> Context<'a> {
                 return Ok(self.text(&text.text, data));
             }
             Content::Refusal(text) => return Ok(self.text(text, data)),
+            Content::Audio(sound)
+                if role == Role::Assistant && matches!(sound.source, MediaSource::FileId(_)) =>
+            {
+                self.warnings.add(
+                    "messages.audio",
+                    "sound that another vendor keeps by its own id: left out",
+                );
+                return Ok(Vec::new());
+            }
             Content::Image(medium) | Content::Audio(medium) | Content::File(medium) => {
                 let parts = media::parts(medium, self.config, self.earlier, &mut self.warnings)?;
                 return Ok(parts.into_iter().map(plain).collect());
@@ -173,7 +182,7 @@ impl<'a> Context<'a> {
     /// Only the vendor's own thoughts come back to it.
     fn reasoning(&mut self, reasoning: &Reasoning, data: &Map<String, Value>) -> Vec<Piece> {
         if data.get("thought") == Some(&json!(true)) {
-            return vec![plain(json!({"text": reasoning.text}))];
+            return self.text(&reasoning.text, data);
         }
         self.warnings.add(
             "messages.reasoning",

@@ -44,9 +44,14 @@ impl Machine {
         }
     }
 
-    /// Takes an answer that came in one piece.
+    /// Takes an answer that came in one piece, or as a list of its chunks.
     pub(crate) fn whole(&mut self, answer: &Value, events: &mut Vec<Event>) -> Result<(), Error> {
-        self.chunk(answer, events)?;
+        match answer {
+            Value::Array(chunks) => chunks
+                .iter()
+                .try_for_each(|chunk| self.chunk(chunk, events))?,
+            answer => self.chunk(answer, events)?,
+        }
         self.end()
     }
 

@@ -95,9 +95,14 @@ fn amount(
     };
     // Thoughts count towards the limit of the answer, which needs room for a word.
     let limit = request.sampling.max_tokens.unwrap_or(u32::MAX);
-    let given = wanted
+    let given = match wanted
         .clamp(range.least, range.most)
-        .min(limit.saturating_sub(1));
+        .min(limit.saturating_sub(1))
+    {
+        given if given >= range.least => given,
+        _ if range.can_stop => 0,
+        _ => range.least,
+    };
     if given != wanted {
         warnings.add(
             "reasoning.budget_tokens",

@@ -258,11 +258,17 @@ fn the_vendors_own_items_go_back_as_they_came() {
             {"inlineData": {"mimeType": "image/png", "data": "AQID"}, "thoughtSignature": "i"}])
     );
     assert!(warned.is_empty());
+    let sound = Media {
+        source: MediaSource::FileId("audio_1".into()),
+        ..image()
+    };
     let (body, warned) = sent(&ask(vec![
         user("Hi"),
         Message::new(
             Role::Assistant,
             vec![
+                Part::new(Content::Audio(sound)),
+                ours(thought(""), json!({"thought": true})),
                 ours(
                     thought("theirs"),
                     json!({"type": "thinking", "signature": "s"}),
@@ -286,6 +292,7 @@ fn the_vendors_own_items_go_back_as_they_came() {
     assert_eq!(
         warned,
         [
+            "messages.audio",
             "messages.reasoning",
             "messages.signature",
             "messages.tool_call",

@@ -105,6 +105,19 @@ fn a_budget_is_within_the_models_range_and_below_the_limit() {
         thinks("gemini-2.5-flash-lite", &budget(1, None)),
         (json!({"thinkingBudget": 512}), 1)
     );
+    // Where there is no room for the least, there are no thoughts, or the least.
+    assert_eq!(
+        thinks(EARLIER, &budget(5, Some(1))),
+        (json!({"thinkingBudget": 0}), 1)
+    );
+    assert_eq!(
+        thinks("gemini-2.5-flash-lite", &budget(600, Some(500))),
+        (json!({"thinkingBudget": 0}), 1)
+    );
+    assert_eq!(
+        thinks("gemini-2.5-pro", &budget(600, Some(100))),
+        (json!({"thinkingBudget": 128}), 1)
+    );
     let both = Asked {
         effort: Some("low"),
         ..budget(4096, None)

@@ -101,6 +101,10 @@ fn a_whole_answer_is_the_same_as_a_streamed_one() {
             "usage Some(5) Some(9)",
         ]
     );
+    let listed = json!([parts(json!([{"text": "a"}])), end("STOP")]);
+    let mut events = Vec::new();
+    self::machine().whole(&listed, &mut events).unwrap();
+    assert_eq!(lines(&events)[1..4], ["0 + text", "0 a", "0 . "]);
     answer["candidates"][0]
         .as_object_mut()
         .unwrap()
