@@ -84,6 +84,15 @@ def test_what_is_not_honoured_is_said(gpt):
         assert field in warned.headers["evenhand-warning"]
 
 
+@pytest.mark.parametrize("tier, told", [("flex", "flex"), ("default", "default"), ("auto", "default")])
+def test_the_tier_that_served_is_told(tier, told, gpt, gemini_vendor):
+    got = gpt.sdk.chat.completions.create(
+        model="gemini/mock-echo", messages=[gpt.user("Hi")], service_tier=tier, stream=False
+    )
+    assert sent(gemini_vendor).get("serviceTier") == {"flex": "flex", "default": "standard", "auto": None}[tier]
+    assert got.service_tier == told
+
+
 def test_several_answers_and_probabilities(gpt):
     got = gpt.sdk.chat.completions.create(
         model="gemini/mock-echo", messages=[gpt.user("a b")], n=2, logprobs=True, top_logprobs=2

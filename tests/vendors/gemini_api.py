@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 
 from aiohttp import web
 
@@ -45,7 +46,8 @@ class GeminiVendor(Vendor):
         return next(r for r in reversed(self.requests) if r.method == "POST")
 
     def answer_headers(self, recorded: Recorded) -> dict[str, str]:
-        return {"x-gemini-service-tier": "standard", "server-timing": "gfet4t7; dur=1"}
+        asked = re.search(rb'"service_?[tT]ier": ?"(\w+)"', recorded.body)
+        return {"x-gemini-service-tier": asked[1].decode() if asked else "standard"}
 
     def refusal_body(self, refusal: Refusal, recorded: Recorded) -> dict:
         error = {"code": refusal.status, "message": refusal.message, "status": WORDS.get(refusal.status, refusal.kind)}

@@ -75,7 +75,8 @@ impl Provider for Gemini {
         let response = post(&config, &request.model, method, &translated.body)?;
         let warnings = translated.warnings.into_events();
         let choices = request.sampling.choices.unwrap_or(1);
-        let mut machine = Machine::new(translated.names, warnings, choices);
+        let tier = response.header("x-gemini-service-tier");
+        let mut machine = Machine::new(translated.names, warnings, choices).served_by(tier);
         // Servers that can't stream answer whole though they were asked to.
         let whole = response
             .header("content-type")

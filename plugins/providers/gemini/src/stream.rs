@@ -23,6 +23,10 @@ pub(crate) struct Machine {
     /// Emitted after `started`, which must come first.
     warnings: Vec<Event>,
     started: bool,
+    /// The tier that serves it, as a header field says.
+    tier: Option<String>,
+    /// The vendor's newest account, which most chunks repeat.
+    account: Value,
     expected: usize,
     ids: Ids,
     candidates: Vec<Candidate>,
@@ -37,11 +41,18 @@ impl Machine {
             names,
             warnings,
             started: false,
+            tier: None,
+            account: Value::Null,
             expected: expected.max(1) as usize,
             ids: Ids::default(),
             candidates: Vec::new(),
             blocked: false,
         }
+    }
+
+    /// The same, served by this tier.
+    pub(crate) fn served_by(self, tier: Option<String>) -> Self {
+        Self { tier, ..self }
     }
 
     /// Takes an answer that came in one piece, or as a list of its chunks.
@@ -62,6 +73,8 @@ impl Machine {
         if !self.started {
             self.start(chunk, events);
         }
+        // First, so that it is known what a failed answer cost, and what the request was before the answer begins.
+        self.spent(&chunk["usageMetadata"], events);
         let candidates = chunk["candidates"].as_array();
         for entry in candidates.into_iter().flatten() {
             // Zero is left out in JSON made of protocol buffers.
@@ -69,9 +82,6 @@ impl Machine {
             self.make_room(index)?;
             let candidate = &mut self.candidates[index];
             candidate.chunk(entry, &self.names, &mut self.ids, events)?;
-        }
-        if chunk["usageMetadata"].is_object() {
-            events.push(Event::Usage(usage(&chunk["usageMetadata"])));
         }
         if let Some(reason) = chunk["promptFeedback"]["blockReason"].as_str() {
             self.block(reason, &chunk["promptFeedback"], events);
@@ -90,9 +100,16 @@ impl Machine {
         events.push(Event::Started(Started {
             id,
             model: text(&chunk["modelVersion"]),
-            service_tier: text(&chunk["usageMetadata"]["serviceTier"]),
+            service_tier: self.tier.take().map(neutral_tier),
         }));
         events.append(&mut self.warnings);
+    }
+
+    fn spent(&mut self, account: &Value, events: &mut Vec<Event>) {
+        if account.is_object() && self.account != *account {
+            self.account = account.clone();
+            events.push(Event::Usage(usage(account)));
+        }
     }
 
     fn make_room(&mut self, index: usize) -> Result<(), Error> {
@@ -145,6 +162,14 @@ impl StreamTranslator for Machine {
             true => Ok(()),
             false => Err(Error::upstream("the vendor's answer ended mid-stream")),
         }
+    }
+}
+
+/// What the vendor calls `standard` is the default.
+fn neutral_tier(tier: String) -> String {
+    match tier.as_str() {
+        "standard" => "default".into(),
+        _ => tier,
     }
 }
 

@@ -18,8 +18,8 @@ fn thinking_and_calling(sent: &str) -> Vec<u8> {
             json!([{"functionCall": {"name": sent, "args": {"p": "é", "n": 1}}, "thoughtSignature": "s1"},
             {"functionCall": {"name": "now", "args": {}, "id": "fc-2"}}]),
         ),
-        parts(json!([{"functionCall": {"name": "now"}}])),
-        end("STOP"),
+        spent(parts(json!([{"functionCall": {"name": "now"}}]))),
+        spent(end("STOP")),
     ])
 }
 
@@ -39,10 +39,10 @@ const THINKING_AND_CALLING: [&str; 19] = [
     r#"2 . {"thoughtSignature":"s1"}"#,
     "3 + call fc-2 now false",
     "3 . ",
+    "usage Some(5) Some(9)",
     "4 + call evenhand-r-2 now false",
     "4 . ",
     "finished 0 FinishReason::ToolCalls",
-    "usage Some(5) Some(9)",
 ];
 
 #[test]
@@ -77,7 +77,7 @@ proptest! {
 #[test]
 fn a_whole_answer_is_the_same_as_a_streamed_one() {
     let (mut machine, sent) = renaming();
-    let mut answer = end("STOP");
+    let mut answer = spent(end("STOP"));
     answer["candidates"][0]["content"]["parts"] = json!([
         {"text": "Hm… so", "thought": true, "thoughtSignature": "t1"},
         {"text": "größer"},
@@ -88,6 +88,7 @@ fn a_whole_answer_is_the_same_as_a_streamed_one() {
     assert_eq!(
         lines(&events)[2..],
         [
+            "usage Some(5) Some(9)",
             "0 + thought",
             "0 Hm… so",
             r#"0 . {"thought":true,"thoughtSignature":"t1"}"#,
@@ -98,7 +99,6 @@ fn a_whole_answer_is_the_same_as_a_streamed_one() {
             r#"2 {"p":"é","n":1}"#,
             r#"2 . {"thoughtSignature":"s1"}"#,
             "finished 0 FinishReason::ToolCalls",
-            "usage Some(5) Some(9)",
         ]
     );
     let listed = json!([parts(json!([{"text": "a"}])), end("STOP")]);

@@ -25,7 +25,7 @@ fn what_breaks_off_is_never_clean() {
 
 #[test]
 fn a_failed_call_is_an_error_and_what_came_before_is_kept() {
-    let mut failed = end("MALFORMED_FUNCTION_CALL");
+    let mut failed = spent(end("MALFORMED_FUNCTION_CALL"));
     failed["candidates"][0]["finishMessage"] = json!("Malformed function call: f(");
     let mut machine = machine();
     let mut events = Vec::new();
@@ -35,7 +35,10 @@ fn a_failed_call_is_an_error_and_what_came_before_is_kept() {
     let error = machine.chunk(&failed, &mut events).unwrap_err();
     assert_eq!(error.code, ErrorCode::Upstream);
     assert!(error.message.contains("f("));
-    assert_eq!(lines(&events)[1..], ["0 + text", "0 a", "0 . "]);
+    assert_eq!(
+        lines(&events)[1..],
+        ["0 + text", "0 a", "usage Some(5) Some(9)", "0 . "]
+    );
     assert!(machine.end().is_err());
     for wrong in [
         json!({"functionCall": {"args": {}}}),
@@ -75,23 +78,31 @@ fn a_filter_ends_an_answer_and_says_its_word() {
 
 #[test]
 fn after_the_end_only_the_account_comes() {
-    let account = json!({"usageMetadata": {"promptTokenCount": 6, "serviceTier": "flex"}});
-    let silent = [end("STOP"), parts(json!([])), account.clone()];
+    let account = json!({"usageMetadata": {"promptTokenCount": 6}});
+    let silent = [
+        spent(end("STOP")),
+        parts(json!([])),
+        account.clone(),
+        account.clone(),
+    ];
     let events = lines(&run(machine(), &[&bytes(&silent)]).unwrap());
     assert_eq!(
         events[1..],
         [
-            "finished 0 FinishReason::Stop",
             "usage Some(5) Some(9)",
+            "finished 0 FinishReason::Stop",
             "usage Some(6) None"
         ]
     );
     let more = [end("STOP"), parts(json!([{"text": "more"}]))];
     assert!(run(machine(), &[&bytes(&more)]).is_err());
-    let first = [account, end("CONTINUATION")];
-    let events = lines(&run(machine(), &[&bytes(&first)]).unwrap());
-    assert_eq!(events[0], r#"started None None Some("flex")"#);
-    assert_eq!(events[2], "finished 0 FinishReason::Paused");
+    let first = bytes(&[account, end("CONTINUATION")]);
+    for (word, tier) in [("standard", "default"), ("flex", "flex")] {
+        let machine = machine().served_by(Some(word.into()));
+        let events = lines(&run(machine, &[&first]).unwrap());
+        assert_eq!(events[0], format!("started None None Some({tier:?})"));
+        assert_eq!(events[2], "finished 0 FinishReason::Paused");
+    }
 }
 
 #[test]

@@ -36,8 +36,14 @@ fn parts(parts: Value) -> Value {
 
 /// The last chunk, with this reason.
 fn end(reason: &str) -> Value {
-    json!({"candidates": [{"content": {"role": "model"}, "finishReason": reason}], "modelVersion": "m", "responseId": "r",
-        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 7, "thoughtsTokenCount": 2}})
+    json!({"candidates": [{"content": {"role": "model"}, "finishReason": reason}], "modelVersion": "m", "responseId": "r"})
+}
+
+/// The same chunk with an account.
+fn spent(mut chunk: Value) -> Value {
+    chunk["usageMetadata"] =
+        json!({"promptTokenCount": 5, "candidatesTokenCount": 7, "thoughtsTokenCount": 2});
+    chunk
 }
 
 fn lines(events: &[Event]) -> Vec<String> {
