@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import Evenhand, config, provider, secrets
-from vendors import AnthropicVendor, GeminiVendor, OpenAIVendor
+from harness import Evenhand, Plugin, config, provider, responses, secrets
+from vendors import AnthropicVendor, BedrockVendor, GeminiVendor, OpenAIVendor
 
 OPENAI_KEY = "sk-vendor-openai-secret"
 ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
+BEDROCK_KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"
 GEMINI_KEY = "AIza-vendor-gemini-secret"
 
 
@@ -25,15 +26,27 @@ def anthropic_vendor() -> Iterator[AnthropicVendor]:
 
 
 @pytest.fixture(scope="session")
+def bedrock_vendor() -> Iterator[BedrockVendor]:
+    with BedrockVendor(BEDROCK_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
 def gemini_vendor() -> Iterator[GeminiVendor]:
     with GeminiVendor(GEMINI_KEY) as vendor:
         yield vendor
 
 
 @pytest.fixture(scope="session")
-def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor, gemini_vendor: GeminiVendor) -> dict:
+def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> dict:
     """The vendors by dialect."""
-    return {"openai": openai_vendor, "anthropic": anthropic_vendor, "gemini": gemini_vendor}
+    return {"openai": openai_vendor, "anthropic": anthropic_vendor}
+
+
+@pytest.fixture(scope="session")
+def providers(vendors: dict, bedrock_vendor: BedrockVendor, gemini_vendor: GeminiVendor) -> dict:
+    """The vendors by the name of the plugin that speaks to them: those above, and those whose API is no client dialect."""
+    return vendors | {"openai-responses": vendors["openai"], "bedrock": bedrock_vendor, "gemini": gemini_vendor}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +56,21 @@ def own_vendors() -> Iterator[dict]:
         yield {"openai": openai, "anthropic": anthropic}
 
 
+def plugins(vendors: dict) -> list[Plugin]:
+    return [provider(name, vendor) for name, vendor in vendors.items() if name != "openai-responses"]
+
+
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
-    """An Evenhand before all vendors, without keys. Tests don't change its configuration."""
-    text = config(*(provider(dialect, vendor) for dialect, vendor in vendors.items()))
+    """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
+    text = config(*plugins(vendors), responses(vendors["openai"]))
     with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def evenhand_with_all(providers: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
+    """The same before all providers."""
+    text = config(*plugins(providers), responses(providers["openai"]))
+    with Evenhand(tmp_path_factory.mktemp("all"), text, secrets(providers)) as running:
         yield running

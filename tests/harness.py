@@ -99,26 +99,46 @@ class Plugin:
 
 
 def provider(
-    dialect: str, vendor: Vendor | str, name: str | None = None, source: Path | str | None = None, **limits: Any
+    dialect: str,
+    vendor: Vendor | str,
+    name: str | None = None,
+    source: Path | str | None = None,
+    options: dict | None = None,
+    **limits: Any,
 ) -> Plugin:
-    """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets."""
+    """The plugin for a mock vendor. Its credential is in the environment variable that `secrets` sets; `options` are what
+    else stands under `config`."""
     origin = vendor if isinstance(vendor, str) else vendor.url
+    signed = {"aws-sigv4": {"region": "us-east-1", "service": "bedrock"}}
     attach = {
         "openai": "bearer",
         "anthropic": {"header": "x-api-key"},
+        "bedrock": signed,
         "gemini": {"header": "x-goog-api-key"},
     }[dialect]
-    base = {"openai": f"{origin}/v1", "anthropic": origin, "gemini": f"{origin}/v1beta"}[dialect]
+    # The mock models of Bedrock's are Claude's, though their ids don't say it.
+    bedrock = {"base_url": origin, "control_url": origin, "family": "anthropic"}
+    configs = {
+        "openai": {"base_url": f"{origin}/v1"},
+        "anthropic": {"base_url": origin},
+        "bedrock": bedrock,
+        "gemini": {"base_url": f"{origin}/v1beta"},
+    }
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"base_url": base},
+        config=configs[dialect] | (options or {}),
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},
         },
         limits=limits,
     )
+
+
+def responses(vendor: Vendor | str, name: str = "openai-responses", **options: Any) -> Plugin:
+    """The plugin for OpenAI that asks by Responses, whatever the client speaks: chats are translated too."""
+    return provider("openai", vendor, name, options={"api": "responses", "native": ["openai-responses"]} | options)
 
 
 def secret(dialect: str) -> str:

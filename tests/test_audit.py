@@ -1,5 +1,6 @@
 """The audit log: who loaded, swapped, granted and asked what, what was refused, and whether the log is still as it was written."""
 
+import hashlib
 import json
 import os
 import signal
@@ -150,6 +151,65 @@ def test_a_killed_host_s_log_goes_on(tmp_path):
     assert of(log, "admin-call")[-1]["who"] == "local"
     assert verify(log).returncode == 0
     assert os.stat(f"{log}.key").st_mode & 0o777 == 0o600
+
+
+def rebuild(log: Path, kept: list[dict]) -> None:
+    """The chain of these rows, made anew without the key."""
+    prev, text = "0" * 64, ""
+    for row in kept:
+        line = json.dumps(row | {"prev": prev}, ensure_ascii=False, separators=(",", ":"))
+        prev = hashlib.sha256(line.encode()).hexdigest()
+        text += line + "\n"
+    log.write_text(text)
+
+
+def test_a_laundered_log_is_told_until_it_is_archived(tmp_path):
+    """A row altered, the chain made anew, its end and the signed heads gone: whole to look at, and yet the next start finds it."""
+    log = tmp_path / "evenhand.audit"
+    text = config(Plugin("hostile", wasm("test/misbehaving")), audit={})
+
+    def run() -> None:
+        with Evenhand(tmp_path, text) as running:
+            running.status()
+            stop(running)
+
+    run()
+    kept = rows(log)[:-1]
+    next(row for row in kept if row["what"] == "plugin-loaded")["details"]["plugin"] = "other"
+    rebuild(log, kept)
+    log.with_name("evenhand.audit.heads").unlink()
+    run()
+    [told] = of(log, "chain-broken")
+    assert "no signed head" in told["details"]["fault"]
+    for _ in range(2):
+        found = verify(log)
+        assert found.returncode == 1 and f"row {told['seq']}: " in found.stdout, found.stdout + found.stderr
+        run()
+    assert len(of(log, "chain-broken")) == 1, "found once, and not forgotten"
+
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for ending in ("", ".heads", ".key", ".pub"):
+        Path(f"{log}{ending}").rename(f"{archive / log.name}{ending}")
+    run()
+    assert verify(log).returncode == 0
+    assert verify(archive / log.name).returncode == 1
+
+
+def test_an_older_public_key_is_kept(tmp_path):
+    """Without key and heads the log would be another host's, and says so."""
+    log, public = tmp_path / "evenhand.audit", tmp_path / "evenhand.audit.pub"
+    text = config(Plugin("hostile", wasm("test/misbehaving")), audit={})
+    with Evenhand(tmp_path, text) as running:
+        stop(running)
+    before = public.read_text()
+    for ending in ("heads", "key"):
+        log.with_name(f"evenhand.audit.{ending}").unlink()
+    with Evenhand(tmp_path, text) as running:
+        stop(running)
+    assert public.read_text() != before == public.with_name("evenhand.audit.pub.replaced-1").read_text()
+    found = verify(log)
+    assert found.returncode == 1 and "the key is new" in found.stdout, found.stdout + found.stderr
 
 
 def test_without_a_log_the_host_says_so(evenhand):

@@ -13,6 +13,11 @@ DIALECTS = list(CLIENTS)
 STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 
+@pytest.fixture(scope="module")
+def evenhand(evenhand_with_all: Evenhand) -> Evenhand:
+    return evenhand_with_all
+
+
 @pytest.fixture
 def gpt(evenhand) -> OpenAIClient:
     return evenhand.client("openai")
@@ -201,6 +206,37 @@ def test_a_broken_stream_is_no_clean_end(model, dialect, evenhand):
     client = evenhand.client(dialect)
     with pytest.raises(client.errors.APIError):
         client.ask(f"gemini/{model}", [client.user("one two three")], stream=True)
+
+
+FAULTS = ["mock-429", "mock-500", "mock-overloaded", "mock-truncated"]
+
+
+@pytest.fixture(scope="module")
+def routed(gemini_vendor, openai_vendor, tmp_path_factory):
+    vendors = {"gemini": gemini_vendor, "openai": openai_vendor}
+    routes = [
+        {"model": f"after-{fault}", "targets": [{"model": f"gemini/{fault}"}, {"model": "openai/mock-echo"}]}
+        for fault in FAULTS
+    ]
+    routes.append({"model": "before", "targets": [{"model": "openai/mock-500"}, {"model": "gemini/mock-echo"}]})
+    text = config(*(provider(name, vendor) for name, vendor in vendors.items()), routes=routes)
+    with Evenhand(tmp_path_factory.mktemp("routed"), text, secrets(vendors)) as running:
+        yield running
+
+
+@STREAM
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("model", [*(f"after-{fault}" for fault in FAULTS[:3]), "before"])
+def test_a_route_leads_on(model, dialect, stream, routed):
+    client = routed.client(dialect)
+    assert client.ask(model, [client.user("Hi")], stream=stream).text == "user: Hi"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_has_begun_is_not_tried_elsewhere(dialect, routed):
+    client = routed.client(dialect)
+    with pytest.raises(client.errors.APIError):
+        client.ask("after-mock-truncated", [client.user("one two")], stream=True)
 
 
 def test_what_the_operator_presets_reaches_the_vendor(gemini_vendor, tmp_path):

@@ -5,29 +5,34 @@ import math
 
 import pytest
 
-from cases import CASES, WEATHER, Setting
+from cases import CASES, WEATHER, Setting, image_by_url, stop_sequences
 from clients import CLIENTS
-from vendors import Recorded
+from harness import Evenhand
+from vendors.bedrock_api import ACCOUNT, COHERE, TITAN
 
 DIALECTS = list(CLIENTS)
-PROVIDERS = ["openai", "anthropic", "gemini"]
+PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock", "gemini"]
+# What that vendor lists beside the mock models under their own names.
+ALSO_BEDROCK = [TITAN, COHERE, "us.anthropic.mock-echo-v1:0", f"{ACCOUNT}:application-inference-profile/mock-echo"]
+# What a vendor lacks: Bedrock fetches no addresses (see test_bedrock.py), Responses has no stop sequences (test_upstream.py).
+LACKING = [(image_by_url, "bedrock"), (stop_sequences, "openai-responses")]
+PAIRS = [(case, provider) for case in CASES for provider in PROVIDERS if (case, provider) not in LACKING]
+
+
+@pytest.fixture(scope="module")
+def evenhand(evenhand_with_all: Evenhand) -> Evenhand:
+    return evenhand_with_all
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_pair(case, dialect, provider, stream, evenhand, vendors):
-    before = len(vendors[provider].requests)
+@pytest.mark.parametrize("case, provider", PAIRS, ids=lambda value: getattr(value, "__name__", value))
+def test_pair(case, dialect, provider, stream, evenhand, providers):
+    before = len(providers[provider].requests)
     case(Setting(evenhand.client(dialect), provider, stream, prefix=f"{provider}/"))
-    asked = [r for r in vendors[provider].requests[before:] if r.method == "POST"]
+    asked = [r for r in providers[provider].requests[before:] if r.method == "POST"]
     assert asked and all(request.status == 200 for request in asked)
-    assert all(streams(request) == stream for request in asked)
-
-
-def streams(request: Recorded) -> bool:
-    """Gemini's requests say it in their path."""
-    return request.json.get("stream", False) or ":streamGenerateContent" in request.path
+    assert all(providers[provider].streams(request) == stream for request in asked)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -49,7 +54,10 @@ def test_tool_choice(choice, dialect, provider, evenhand):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("dialect, provider", [("openai", "anthropic"), ("anthropic", "openai"), ("openai", "gemini")])
+@pytest.mark.parametrize(
+    "dialect, provider",
+    [(dialect, provider) for provider in PROVIDERS for dialect in DIALECTS if dialect != provider],
+)
 def test_a_tool_s_name_that_the_vendor_refuses_is_restored(dialect, provider, stream, evenhand):
     client = evenhand.client(dialect)
     tool = WEATHER | {"name": "a.name-with.dots/and_" + "length" * 12}
@@ -61,15 +69,16 @@ def test_a_tool_s_name_that_the_vendor_refuses_is_restored(dialect, provider, st
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_sampling_settings_reach_the_vendor(provider, evenhand, vendors):
+def test_sampling_settings_reach_the_vendor(provider, evenhand, providers):
     client = evenhand.client("openai")
     client.ask(f"{provider}/mock-echo", [client.user("Hi")], temperature=0.25)
-    sent = vendors[provider].last.json
-    assert sent.get("generationConfig", sent)["temperature"] == 0.25
+    sent = providers[provider].last.json
+    settings = sent.get("inferenceConfig") or sent.get("generationConfig") or sent
+    assert settings["temperature"] == 0.25
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("provider, seeds", [("openai", True), ("anthropic", False), ("gemini", True)])
+@pytest.mark.parametrize("provider, seeds", [(provider, provider in ("openai", "gemini")) for provider in PROVIDERS])
 def test_headers_tell_who_answered_and_what_was_not_honoured(provider, seeds, stream, evenhand):
     create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
     given = {"model": f"{provider}/mock-echo", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
@@ -136,6 +145,7 @@ def test_models_are_listed_in_both_shapes(evenhand, vendors):
     anthropic = {model.id: model for model in evenhand.client("anthropic").sdk.models.list()}
     direct = CLIENTS["openai"](vendors["openai"].url, vendors["openai"].key).sdk
     wanted = {f"{provider}/{model.id}" for provider in PROVIDERS for model in direct.models.list()}
+    wanted |= {f"bedrock/{model}" for model in ALSO_BEDROCK}
     assert set(openai) == set(anthropic) == wanted
     assert openai["openai/mock-echo"].owned_by == "mock-openai"
     assert anthropic["anthropic/mock-echo"].display_name == "Mock Echo"

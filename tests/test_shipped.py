@@ -44,6 +44,7 @@ def test_the_example(tmp_path):
     (tmp_path / "plugins").symlink_to(PLUGINS)
     for name in ("lab", "team-b"):
         (tmp_path / name).write_text(f"sk-{name}-secret-of-tests\n")
+    (tmp_path / "aws").write_text("AKIAOFTESTS:a-secret-access-key-of-tests\n")
     env = {
         "EVENHAND_ADMIN_TOKEN": "sk-admin",
         "OPENAI_API_KEY": "sk-openai-secret-of-tests",
@@ -71,7 +72,7 @@ def test_the_example(tmp_path):
         assert named == set(env), "the variables that its first lines name"
         checked = check(tmp_path, text, env)
         assert checked.returncode == 0, checked.stdout + checked.stderr
-        assert "6 plugins, 2 routes, 2 keys" in checked.stdout
+        assert "7 plugins, 2 routes, 2 keys" in checked.stdout
         with Evenhand(tmp_path, PORT.sub("127.0.0.1:0", text), env) as running:
             listed = everything(running, key="sk-team-a")
             assert {"smart", "openai/mock-echo"} <= listed

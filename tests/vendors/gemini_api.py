@@ -26,8 +26,8 @@ RPC = "type.googleapis.com/google.rpc."
 class GeminiVendor(Vendor):
     """Google on loopback; its base URL is `vendor.url` and a version, `/v1beta`."""
 
-    # It sends none, and its own SDK takes none.
-    COMMENT = b""
+    # It sends no comments, and its own SDK takes none.
+    KEEP_ALIVE = b""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -48,6 +48,9 @@ class GeminiVendor(Vendor):
     def answer_headers(self, recorded: Recorded) -> dict[str, str]:
         asked = re.search(rb'"service_?[tT]ier": ?"(\w+)"', recorded.body)
         return {"x-gemini-service-tier": asked[1].decode() if asked else "standard"}
+
+    def streams(self, recorded: Recorded) -> bool:
+        return ":streamGenerateContent" in recorded.path
 
     def refusal_body(self, refusal: Refusal, recorded: Recorded) -> dict:
         error = {"code": refusal.status, "message": refusal.message, "status": WORDS.get(refusal.status, refusal.kind)}

@@ -1,4 +1,4 @@
-"""The mock of OpenAI's API: chat completions, embeddings, models."""
+"""The mock of OpenAI's API: chat completions, embeddings, models; Responses are in `responses_api`."""
 
 import base64
 import json
@@ -9,6 +9,8 @@ from aiohttp import web
 
 from . import brain, openai_rules
 from .brain import Ask, Call, Reply, Text, Thinking
+from .odds import logprobs
+from .responses_api import Responses
 from .server import RECORDED, Frame, Recorded, Refusal, Vendor
 
 FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tool_calls": "tool_calls"}
@@ -23,6 +25,7 @@ class OpenAIVendor(Vendor):
             web.post("/v1/embeddings", self._embeddings),
             web.get("/v1/models", self._models),
             web.get("/v1/models/{id:.+}", self._model),
+            *Responses(self).routes(),
         ]
 
     def answer_headers(self, recorded: Recorded) -> dict[str, str]:
@@ -55,7 +58,8 @@ class OpenAIVendor(Vendor):
                 code="invalid_api_key",
             )
 
-    def _find(self, model: str) -> None:
+    def find(self, model: str) -> None:
+        """Refuses a model that isn't there."""
         if model not in brain.MODELS:
             raise Refusal(
                 404,
@@ -64,7 +68,8 @@ class OpenAIVendor(Vendor):
                 code="model_not_found",
             )
 
-    def _fail(self, model: str, said: str) -> None:
+    def fail(self, model: str, said: str) -> None:
+        """The error that a model's name asks for."""
         match model:
             case "mock-429":
                 raise Refusal(
@@ -85,9 +90,9 @@ class OpenAIVendor(Vendor):
         body = self.read_json(request)
         openai_rules.chat(body)
         model = body["model"]
-        self._find(model)
+        self.find(model)
         ask = read(body)
-        self._fail(model, " ".join(ask.user_words()))
+        self.fail(model, " ".join(ask.user_words()))
         replies = [brain.answer(ask) for _ in range(body.get("n") or 1)]
         recorded: Recorded = request[RECORDED]
         if body.get("stream"):
@@ -111,8 +116,8 @@ class OpenAIVendor(Vendor):
     async def _embeddings(self, request: web.Request) -> web.StreamResponse:
         body = self.read_json(request)
         inputs = openai_rules.embeddings(body)
-        self._find(body["model"])
-        self._fail(body["model"], " ".join(inputs[0]))
+        self.find(body["model"])
+        self.fail(body["model"], " ".join(inputs[0]))
         dimensions = body.get("dimensions", brain.DIMENSIONS)
         if dimensions > brain.DIMENSIONS:
             raise openai_rules.bad(f"Invalid 'dimensions': at most {brain.DIMENSIONS} for this model.", "dimensions")
@@ -139,7 +144,7 @@ class OpenAIVendor(Vendor):
         return await self.reply(request, "", listed)
 
     async def _model(self, request: web.Request) -> web.StreamResponse:
-        self._find(request.match_info["id"])
+        self.find(request.match_info["id"])
         return await self.reply(request, "", _model(request.match_info["id"]))
 
 
@@ -228,19 +233,6 @@ def _thoughts(model: str, reply: Reply) -> list[str]:
 def top(body: dict) -> int | None:
     """How many likeliest tokens the client wants beside each; None: no log probabilities at all."""
     return body.get("top_logprobs") or 0 if body.get("logprobs") else None
-
-
-def logprobs(tokens: list[str], wanted: int | None) -> dict | None:
-    """Log probabilities that a test can foretell: minus an eighth of the token's length in bytes."""
-    if wanted is None:
-        return None
-
-    def likely(token: str, rank: int = 0) -> dict:
-        said = token.encode()
-        return {"token": token, "bytes": list(said), "logprob": -len(said) / 8 - rank}
-
-    said = [likely(token) | {"top_logprobs": [likely(token, rank) for rank in range(wanted)]} for token in tokens]
-    return {"content": said, "refusal": None}
 
 
 def whole(model: str, request_id: str, replies: list[Reply], wanted: int | None) -> dict:

@@ -82,13 +82,13 @@ def chat(body: dict) -> None:
             "stop",
             "array_above_max_length",
         )
-    _metadata(body.get("metadata") or {})
+    labels(body.get("metadata") or {})
     _tools(body)
     _format(body)
     _messages(body["messages"])
 
 
-def _metadata(metadata: dict) -> None:
+def labels(metadata: dict) -> None:
     if len(metadata) > 16 or any(len(k) > 64 or len(v) > 512 for k, v in metadata.items()):
         raise bad("Invalid 'metadata': at most 16 pairs, keys of 64 and values of 512 characters.", "metadata")
 

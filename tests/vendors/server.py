@@ -68,9 +68,10 @@ class Frame:
 class Vendor:
     """A mock vendor. `with OpenAIVendor("key") as vendor:` serves at `vendor.url` until the block ends."""
 
-    MODELS_PATH = "/v1/models"
-    COMMENT = b": keep-alive\n\n"
-    """What it says where there is nothing to say."""
+    MODELS_PATH: str | tuple[str, ...] = "/v1/models"
+    STREAM_TYPE = "text/event-stream; charset=utf-8"
+    KEEP_ALIVE = b": keep-alive\n\n"
+    """What may stand between two frames and says nothing."""
 
     def __init__(self, key: str):
         self.key = key
@@ -100,6 +101,14 @@ class Vendor:
     def authorise(self, request: web.Request) -> None:
         """Refuses a request without the right credential."""
         raise NotImplementedError
+
+    def refusal_headers(self, refusal: Refusal) -> dict[str, str]:
+        """Headers of an error."""
+        return refusal.headers
+
+    def streams(self, recorded: Recorded) -> bool:
+        """Did this request ask for a stream?"""
+        return recorded.json.get("stream", False)
 
     # Life.
 
@@ -175,17 +184,17 @@ class Vendor:
             response = web.json_response(
                 self.refusal_body(refusal, recorded),
                 status=refusal.status,
-                headers=self.answer_headers(recorded) | refusal.headers,
+                headers=self.answer_headers(recorded) | self.refusal_headers(refusal),
             )
         except (asyncio.CancelledError, ConnectionError):
             recorded.dropped = True
             raise
         return response
 
-    def read_json(self, request: web.Request) -> dict:
+    def read_json(self, request: web.Request, types: tuple[str, ...] = ("application/json",)) -> dict:
         """The body as a JSON object."""
         recorded: Recorded = request[RECORDED]
-        if request.content_type != "application/json":
+        if request.content_type not in types:
             raise Refusal(
                 400, "invalid_request_error", f"content-type: {request.content_type!r} is not application/json"
             )
@@ -203,7 +212,7 @@ class Vendor:
 
     async def reply(self, request: web.Request, model: str, body: dict) -> web.StreamResponse:
         """A whole answer."""
-        await self._hold(model)
+        await self.hold(model)
         recorded: Recorded = request[RECORDED]
         recorded.status = 200
         headers = self.answer_headers(recorded)
@@ -220,10 +229,10 @@ class Vendor:
 
     async def stream(self, request: web.Request, model: str, frames: list[Frame], error: Frame) -> web.StreamResponse:
         """A streamed answer; `error` is what the vendor sends when it fails in the middle."""
-        await self._hold(model)
+        await self.hold(model)
         request[RECORDED].status = 200
         headers = self.answer_headers(request[RECORDED]) | {
-            "content-type": "text/event-stream; charset=utf-8",
+            "content-type": self.STREAM_TYPE,
             "cache-control": "no-cache",
         }
         response = web.StreamResponse(headers=headers)
@@ -231,7 +240,7 @@ class Vendor:
         said = False
         for frame in frames:
             if model == "mock-dribble":
-                data = self.COMMENT + frame.data
+                data = self.KEEP_ALIVE + frame.data
                 for at in range(0, len(data), 3):
                     await response.write(data[at : at + 3])
             else:
@@ -253,7 +262,8 @@ class Vendor:
         await response.write_eof()
         return response
 
-    async def _hold(self, model: str) -> None:
+    async def hold(self, model: str) -> None:
+        """Waits where the model's name says so."""
         if model == "mock-slow":
             await self._gate.wait()
 

@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from functools import cache
+from types import UnionType
 from typing import IO, Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
 import pydantic
@@ -16,6 +17,7 @@ from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 FORBID = ConfigDict(extra="forbid", strict=True)
 TAGS = ("type", "role")
+UNIONS = (Union, UnionType)
 
 
 class Shape:
@@ -77,7 +79,7 @@ def _strict(hint: Any) -> Any:
         return list[_strict(args[0])]
     if origin is dict:
         return dict[args[0], _strict(args[1])]
-    if origin is Union:
+    if origin in UNIONS:
         return _union(_members(hint))
     return hint
 
@@ -86,7 +88,7 @@ def _members(hint: Any) -> list:
     """What a union may hold, flat, without what never reaches the wire as such."""
     if get_origin(hint) is Annotated:
         return _members(get_args(hint)[0])
-    if get_origin(hint) is Union:
+    if get_origin(hint) in UNIONS:
         return [member for arg in get_args(hint) for member in _members(arg)]
     return [hint] if _is_json(hint) else []
 

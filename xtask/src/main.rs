@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Tasks of the Evenhand workspace.
 #[derive(Parser)]
@@ -30,10 +30,18 @@ enum Task {
     Bench,
     /// Runs every test.
     Test {
+        /// Only the attacks of hostile components, beside a neighbour that must not notice.
+        suite: Option<Suite>,
         /// Only the product's tests, with these arguments for pytest.
         #[arg(last = true)]
         pytest: Vec<OsString>,
     },
+}
+
+/// A part of the tests.
+#[derive(Clone, Copy, ValueEnum)]
+enum Suite {
+    Hostile,
 }
 
 fn main() -> Result<()> {
@@ -42,8 +50,11 @@ fn main() -> Result<()> {
         Task::Plugins => plugins::build(),
         Task::Serve { args } => serve(&args),
         Task::Bench => bench(),
-        Task::Test { pytest } if pytest.is_empty() => test(),
-        Task::Test { pytest } => product(&pytest),
+        Task::Test {
+            suite: None,
+            pytest,
+        } if pytest.is_empty() => test(),
+        Task::Test { suite, pytest } => product(suite, &pytest),
     }
 }
 
@@ -79,14 +90,18 @@ fn test() -> Result<()> {
     run(cargo().args(["test", "--doc"]).args(WHOLE))?;
     install("cargo-deny")?;
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
-    python::pytest(&[])
+    python::pytest("tests", &[])
 }
 
 /// The tests of the built binary alone.
-fn product(pytest: &[OsString]) -> Result<()> {
+fn product(suite: Option<Suite>, pytest: &[OsString]) -> Result<()> {
     models::fetch()?;
     whole()?;
-    python::pytest(pytest)
+    let folder = match suite {
+        Some(Suite::Hostile) => "tests/hostile",
+        None => "tests",
+    };
+    python::pytest(folder, pytest)
 }
 
 fn bench() -> Result<()> {

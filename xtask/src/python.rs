@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{root, run};
 
-/// Runs pytest on `tests/` with these arguments.
-pub(crate) fn pytest(args: &[OsString]) -> Result<()> {
+/// Runs pytest on a folder with these arguments.
+pub(crate) fn pytest(folder: &str, args: &[OsString]) -> Result<()> {
     let requirements = root().join("tests/requirements.txt");
     let hash = format!("{:x}", Sha256::digest(fs::read(&requirements)?));
     // A folder for each set of requirements: what an interrupted run left is not taken for whole.
@@ -33,7 +33,7 @@ pub(crate) fn pytest(args: &[OsString]) -> Result<()> {
     }
     let mut pytest = Command::new("python3");
     pytest
-        .args(["-m", "pytest", "tests"])
+        .args(["-m", "pytest", folder])
         .env("PYTHONPATH", &packages);
     match args {
         [] => run(pytest.args(["--numprocesses", "2"])),

@@ -1,15 +1,16 @@
 //! The log's file, open for more rows.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Error;
 use crate::event::{Event, Who};
-use crate::heads::{Heads, append_to, beside};
-use crate::row::{Row, hash};
-use crate::verify::{read_heads, walk};
+use crate::heads::Heads;
+use crate::key::{Key, Mark, Opened};
+use crate::lines::Lines;
+use crate::row::{FIRST, Row, hash};
+use crate::verify::{Fault, Tail, walk};
 
 /// A head is signed after so many rows, and after so long with new rows.
 const SIGN_ROWS: u64 = 100;
@@ -18,9 +19,7 @@ const SIGN_AFTER: Duration = Duration::from_secs(60);
 /// The only writer of a log.
 pub(crate) struct Chain {
     path: PathBuf,
-    file: File,
-    /// Of whole rows.
-    length: u64,
+    lines: Lines,
     seq: u64,
     hash: String,
     heads: Heads,
@@ -35,63 +34,81 @@ impl Chain {
     /// Opens a log, or begins one. What a killed host left half written is cut off; that, and whatever else is not as it was left,
     /// is told in rows.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let new = !path.exists();
-        let file = append_to(path).map_err(Error::at(path))?;
-        file.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => Error::Taken {
-                path: path.to_owned(),
-            },
-            std::fs::TryLockError::Error(source) => Error::at(path)(source),
-        })?;
-        let heads = Heads::open(path)?;
-        if new && let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-            // The name of the file is in the folder, which is on the disk only then.
+        let lines = Lines::open(path)?;
+        lines.lock()?;
+        let opened = Key::open(path)?;
+        let mut faults = key_faults(&opened);
+        let (is_new, mark) = (opened.is_new, opened.mark);
+        let heads = Heads::open(path, opened.key)?;
+        if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+            // The names of files are in the folder, which is on the disk only then.
             folder.sync_all().map_err(Error::at(path))?;
         }
-        let length = file.metadata().map_err(Error::at(path))?.len();
         let mut chain = Self {
             path: path.to_owned(),
-            file,
-            length,
+            lines,
             seq: 0,
-            hash: String::new(),
+            hash: FIRST.into(),
             heads,
             unsigned: 0,
             signed: Instant::now(),
             dirty: false,
         };
-        chain.go_on()?;
+        let (mut tail, mut found) = chain.look(&mark)?;
+        let torn = tail.torn;
+        if torn > 0 {
+            chain.lines.cut(tail.whole)?;
+            (tail, found) = chain.look(&mark)?;
+        }
+        faults.extend(found);
+        if is_new && (torn > 0 || !faults.is_empty()) {
+            faults.insert(0, Fault::NewKey);
+        }
+        (chain.seq, chain.hash) = (tail.seq, tail.hash);
+        chain.tell(torn, &faults)?;
         Ok(chain)
     }
 
-    fn go_on(&mut self) -> Result<(), Error> {
-        let at_fault = |chain: &Self| -> Result<_, Error> {
-            let heads = read_heads(&beside(&chain.path, "heads"), |_| true)?;
-            let known = heads.as_ref().cloned().unwrap_or_default();
-            let tail = walk(&chain.path, &known)?;
-            let fault = heads.err().or_else(|| tail.fault.clone());
-            Ok((tail, fault))
-        };
-        let (mut tail, mut fault) = at_fault(self)?;
-        let torn = tail.torn;
-        if torn > 0 {
-            self.file
-                .set_len(tail.whole)
-                .map_err(Error::at(&self.path))?;
-            (tail, fault) = at_fault(self)?;
+    /// Where the log ends, and what is wrong with it.
+    fn look(&self, mark: &Mark) -> Result<(Tail, Vec<Fault>), Error> {
+        let mut faults = Vec::new();
+        let heads = self.heads.read()?.unwrap_or_else(|fault| {
+            faults.push(fault);
+            Default::default()
+        });
+        let tail = walk(&self.path, &heads)?;
+        if faults.is_empty() {
+            if heads.is_empty() && tail.whole > 0 {
+                faults.push(Fault::NoHeads);
+            }
+            if let Mark::Signed { seq, hash } = mark
+                && heads.get(seq).is_none_or(|head| head.hash != *hash)
+            {
+                faults.push(Fault::HeadGone { row: *seq });
+            }
         }
-        (self.length, self.seq, self.hash) = (tail.whole, tail.seq, tail.hash);
+        faults.extend(tail.fault.clone());
+        Ok((tail, faults))
+    }
+
+    fn tell(&mut self, torn: u64, faults: &[Fault]) -> Result<(), Error> {
+        let file = self.path.display();
         if torn > 0 {
             tracing::warn!(
-                file = %self.path.display(),
+                %file,
                 "the audit log ended in the middle of a row: {torn} bytes are cut off"
             );
-            self.append(Who::Host, &Event::LogRepaired { bytes: torn }, None)?;
         }
-        if let Some(fault) = fault {
-            let fault = fault.to_string();
-            tracing::error!(file = %self.path.display(), "the audit log is not as it was left: {fault}");
-            self.append(Who::Host, &Event::ChainBroken { fault }, None)?;
+        let faults: Vec<_> = faults.iter().map(Fault::to_string).collect();
+        let fault = faults.join("; ");
+        if !fault.is_empty() {
+            tracing::error!(%file, "the audit log is not as it was left: {fault}");
+        }
+        if torn > 0 {
+            self.append(Who::Host, Event::LogRepaired { bytes: torn }, None)?;
+        }
+        if !fault.is_empty() {
+            self.append(Who::Host, Event::ChainBroken { fault }, None)?;
         }
         Ok(())
     }
@@ -100,26 +117,20 @@ impl Chain {
     pub(crate) fn append(
         &mut self,
         who: Who,
-        event: &Event,
+        event: Event,
         more: Option<u64>,
     ) -> Result<(), Error> {
         let row = Row {
             seq: self.seq + 1,
             time: &now(),
             who,
-            event,
+            event: &event.cut(),
             more,
             prev: &self.hash,
         };
-        let mut line = serde_json::to_vec(&row).map_err(|e| Error::at(&self.path)(e.into()))?;
+        let line = serde_json::to_vec(&row).map_err(|e| Error::at(&self.path)(e.into()))?;
         let hash = hash(&line);
-        line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line) {
-            // Half a row must not stand before the next.
-            let _ = self.file.set_len(self.length);
-            return Err(Error::at(&self.path)(error));
-        }
-        self.length += line.len() as u64;
+        self.lines.append(line)?;
         self.seq += 1;
         self.hash = hash;
         self.unsigned += 1;
@@ -130,7 +141,7 @@ impl Chain {
     /// Returns when all rows are on the disk.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         if self.dirty {
-            self.file.sync_data().map_err(Error::at(&self.path))?;
+            self.lines.sync()?;
             self.dirty = false;
         }
         Ok(())
@@ -151,8 +162,20 @@ impl Chain {
         self.heads.sign(self.seq, &self.hash, now())?;
         self.unsigned = 0;
         self.signed = Instant::now();
-        Ok(())
+        self.heads.mark(self.seq, &self.hash)
     }
+}
+
+fn key_faults(opened: &Opened) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(name) = &opened.put_aside {
+        let name = name.file_name().unwrap_or_default().to_string_lossy();
+        faults.push(Fault::OtherPublic { name: name.into() });
+    }
+    if opened.mark == Mark::Unreadable {
+        faults.push(Fault::NoMark);
+    }
+    faults
 }
 
 fn now() -> String {

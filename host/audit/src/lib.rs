@@ -2,7 +2,8 @@
 //!
 //! Three files side by side. `FILE` has a row of JSON a line, each with the SHA-256 of the row before it. `FILE.heads` has, from
 //! time to time, the newest row's number and hash, signed with the key in `FILE.key`; who keeps `FILE.pub` and a copy of a head
-//! elsewhere finds also a log that was written anew by somebody who had the key. [`verify`] looks at all of it.
+//! elsewhere finds also a log that was written anew by somebody who had the key. [`verify`] looks at all of it; a start looks too, and
+//! writes what it finds into the log.
 
 #![deny(missing_docs)]
 
@@ -10,6 +11,8 @@ mod chain;
 mod error;
 mod event;
 mod heads;
+mod key;
+mod lines;
 mod log;
 mod repeats;
 mod row;
@@ -19,4 +22,4 @@ pub use error::Error;
 pub use event::{Event, Who};
 pub use heads::beside;
 pub use log::Log;
-pub use verify::{Fault, Verified, verify};
+pub use verify::{Fault, Finding, Verified, verify};

@@ -1,8 +1,7 @@
 //! The handle by which the host writes, and the thread that does.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -11,10 +10,10 @@ use tokio::time::timeout;
 use crate::chain::Chain;
 use crate::error::Error;
 use crate::event::{Event, Who};
-use crate::repeats::Repeats;
+use crate::repeats::{Repeats, Row};
 
-/// Notes that may wait for the writer. Beyond them they are counted and dropped, since no call waits for a note.
-const WAITING: usize = 4096;
+/// Records that may wait for the writer; beyond them who records waits too. Notes take no room here.
+const WAITING: usize = 64;
 
 /// How often the writer looks whether a minute is over or a head is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,13 +25,24 @@ pub struct Log(Option<Handle>);
 #[derive(Clone)]
 struct Handle {
     inbox: mpsc::Sender<Message>,
-    dropped: Arc<AtomicU64>,
+    noted: Noted,
+}
+
+/// What was noted, until it is written.
+#[derive(Clone, Default)]
+struct Noted(Arc<Mutex<Repeats>>);
+
+impl Noted {
+    fn lock(&self) -> MutexGuard<'_, Repeats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 enum Message {
     /// To be on the disk before the answer is sent.
     Record(Who, Event, Reply),
-    Note(Who, Event),
+    /// Something was noted.
+    Look,
     Close(Reply),
 }
 
@@ -50,14 +60,13 @@ impl Log {
     /// The files can't be written, the key is no key or open to others, or another host has the log.
     pub fn open(path: &Path, version: &'static str) -> Result<Self, Error> {
         let mut chain = Chain::open(path)?;
-        chain.append(Who::Host, &Event::HostStarted { version }, None)?;
+        chain.append(Who::Host, Event::HostStarted { version }, None)?;
         chain.sign()?;
         let (inbox, messages) = mpsc::channel(WAITING);
-        let dropped = Arc::<AtomicU64>::default();
+        let noted = Noted::default();
         let writer = Writer {
             chain,
-            repeats: Repeats::default(),
-            dropped: dropped.clone(),
+            noted: noted.clone(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -67,7 +76,7 @@ impl Log {
             .name("audit".into())
             .spawn(move || runtime.block_on(writer.run(messages)))
             .map_err(Error::at(path))?;
-        Ok(Self(Some(Handle { inbox, dropped })))
+        Ok(Self(Some(Handle { inbox, noted })))
     }
 
     /// Writes a row. When this returns, it is on the disk.
@@ -75,15 +84,21 @@ impl Log {
     /// # Errors
     /// It is not.
     pub async fn record(&self, who: Who, event: Event) -> Result<(), Error> {
-        self.ask(|reply| Message::Record(who, event, reply)).await
+        self.ask(|reply| Message::Record(who, event.cut(), reply))
+            .await
     }
 
     /// Writes what may happen often: the first of its kind is a row, the others are counted in a row when the minute is over.
-    /// Never waits.
+    /// Never waits for the disk. Where a plugin is refused more different things in a minute than are kept of it, the row of the others
+    /// counts them.
     pub fn note(&self, who: Who, event: Event) {
         let Some(handle) = &self.0 else { return };
-        if handle.inbox.try_send(Message::Note(who, event)).is_err() {
-            handle.dropped.fetch_add(1, Ordering::Relaxed);
+        // A long text is cut before others are kept waiting.
+        let event = event.cut();
+        let is_first = handle.noted.lock().see(who, event, Instant::now());
+        if is_first {
+            // A writer with a full inbox is about to look anyway.
+            let _ = handle.inbox.try_send(Message::Look);
         }
     }
 
@@ -106,22 +121,19 @@ impl Log {
 
 struct Writer {
     chain: Chain,
-    repeats: Repeats,
-    dropped: Arc<AtomicU64>,
+    noted: Noted,
 }
 
 impl Writer {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         loop {
-            match timeout(LOOK, messages.recv()).await {
+            let message = timeout(LOOK, messages.recv()).await;
+            let firsts = self.noted.lock().firsts();
+            self.write(firsts);
+            match message {
                 Ok(Some(Message::Record(who, event, reply))) => {
-                    let written = self.chain.append(who, &event, None);
+                    let written = self.chain.append(who, event, None);
                     let _ = reply.send(written.and_then(|()| self.chain.sync()));
-                }
-                Ok(Some(Message::Note(who, event))) => {
-                    if let Some(first) = self.repeats.see(who, event, Instant::now()) {
-                        self.write(who, &first, None);
-                    }
                 }
                 Ok(Some(Message::Close(reply))) => {
                     let ended = self.end();
@@ -135,7 +147,7 @@ impl Writer {
                     told(self.end());
                     return;
                 }
-                Err(_) => {}
+                Ok(Some(Message::Look)) | Err(_) => {}
             }
             self.count(Some(Instant::now()));
             told(self.chain.sign_if_due());
@@ -144,24 +156,25 @@ impl Writer {
 
     /// Writes the counts of those whose minute is over; of all, at the end.
     fn count(&mut self, now: Option<Instant>) {
-        for counted in self.repeats.over(now) {
-            self.write(counted.who, &counted.event, Some(counted.more));
-        }
-        let count = self.dropped.swap(0, Ordering::Relaxed);
-        if count > 0 {
-            self.write(Who::Host, &Event::EventsDropped { count }, None);
-        }
+        let (firsts, counted) = {
+            let mut noted = self.noted.lock();
+            (noted.firsts(), noted.over(now))
+        };
+        self.write(firsts);
+        self.write(counted);
     }
 
-    fn write(&mut self, who: Who, event: &Event, more: Option<u64>) {
-        if let Err(error) = self.chain.append(who, event, more) {
-            tracing::error!("a row of the audit log is lost: {error}");
+    fn write(&mut self, rows: Vec<Row>) {
+        for Row { who, event, more } in rows {
+            if let Err(error) = self.chain.append(who, event, more) {
+                tracing::error!("a row of the audit log is lost: {error}");
+            }
         }
     }
 
     fn end(&mut self) -> Result<(), Error> {
         self.count(None);
-        self.chain.append(Who::Host, &Event::HostStopped {}, None)?;
+        self.chain.append(Who::Host, Event::HostStopped {}, None)?;
         self.chain.sign()
     }
 }

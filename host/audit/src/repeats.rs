@@ -1,22 +1,33 @@
 //! Repeats as one counted row: the first at once, the others as a number when their minute ends.
+//!
+//! What is noted waits here and nowhere else, so that one plugin's noise takes neither another's room nor the room of what is
+//! recorded.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, Who};
+use crate::event::{Event, Owner, Who};
 
 /// How long one row stands for all of its kind.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Most different subjects of one plugin in a minute. A component that makes up a new host for every request fills no disk.
+/// Most different subjects of one owner in a minute. A component that makes up a new host for every request fills no disk.
 const SUBJECTS: usize = 100;
 
-/// What a component is told to be refused beyond that, in the log.
-const OTHERS: &str = "others";
+/// Most of all owners together: with texts as long as they may be, some 5 MiB.
+const ALL: usize = 1000;
+
+/// Each owner has so many whatever the others do; how many plugins there are the operator says.
+const SURE: usize = 10;
 
 #[derive(Default)]
 pub(crate) struct Repeats {
-    seen: HashMap<(Who, Event), Seen>,
+    owners: HashMap<Owner, HashMap<(Who, Event), Seen>>,
+    /// Subjects of all owners.
+    kept: usize,
+    /// The first of each subject, not yet taken: no more than there are subjects.
+    firsts: Vec<Row>,
+    dropped: u64,
 }
 
 struct Seen {
@@ -26,130 +37,82 @@ struct Seen {
     last: Event,
 }
 
-/// A row that counts.
+/// What is to be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Counted {
+pub(crate) struct Row {
     pub(crate) who: Who,
     pub(crate) event: Event,
-    pub(crate) more: u64,
+    /// How many it counts, where it counts.
+    pub(crate) more: Option<u64>,
 }
 
 impl Repeats {
-    /// Is it the first of its kind, to be written at once? Where a plugin has too many kinds, the event becomes one of all others.
-    pub(crate) fn see(&mut self, who: Who, event: Event, now: Instant) -> Option<Event> {
-        let known = self.seen.contains_key(&(who, event.subject()));
-        let event = match known || self.subjects(event.owner()) < SUBJECTS {
-            true => event,
-            false => other(event),
+    /// Keeps an event; tells if it is the first that waits to be taken. Where an owner has too many subjects, the event becomes one
+    /// of all others.
+    pub(crate) fn see(&mut self, who: Who, event: Event, now: Instant) -> bool {
+        let event = event.cut();
+        let mine = self.owners.entry(event.owner()).or_default();
+        let has_room = event.is_of_few()
+            || mine.len() < SURE
+            || (mine.len() < SUBJECTS && self.kept < ALL)
+            || mine.contains_key(&(who, event.subject()));
+        let Some(event) = (if has_room { Some(event) } else { event.other() }) else {
+            self.dropped += 1;
+            return false;
         };
-        match self.seen.get_mut(&(who, event.subject())) {
-            Some(seen) => {
-                seen.more += 1;
-                seen.last = event;
-                None
-            }
-            None => {
-                let seen = Seen {
-                    since: now,
-                    more: 0,
-                    last: event.clone(),
-                };
-                self.seen.insert((who, event.subject()), seen);
-                Some(event)
-            }
+        if let Some(seen) = mine.get_mut(&(who, event.subject())) {
+            seen.more += 1;
+            seen.last = event;
+            return false;
         }
+        let seen = Seen {
+            since: now,
+            more: 0,
+            last: event.clone(),
+        };
+        mine.insert((who, event.subject()), seen);
+        self.kept += 1;
+        let more = None;
+        self.firsts.push(Row { who, event, more });
+        self.firsts.len() == 1
+    }
+
+    /// What came for the first time since this was asked last.
+    pub(crate) fn firsts(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.firsts)
     }
 
     /// The counts of those whose minute is over; of all, at the end.
-    pub(crate) fn over(&mut self, now: Option<Instant>) -> Vec<Counted> {
-        let over = self
-            .seen
-            .extract_if(|_, seen| now.is_none_or(|now| now.duration_since(seen.since) >= MINUTE));
-        over.filter(|(_, seen)| seen.more > 0)
-            .map(|((who, _), seen)| Counted {
-                who,
-                event: seen.last,
-                more: seen.more,
-            })
-            .collect()
-    }
-
-    fn subjects(&self, owner: &str) -> usize {
-        self.seen
-            .keys()
-            .filter(|(_, event)| event.owner() == owner)
-            .count()
-    }
-}
-
-fn other(event: Event) -> Event {
-    match event {
-        Event::Denial { plugin, reason, .. } => Event::Denial {
-            plugin,
-            to: OTHERS.into(),
-            reason,
-        },
-        Event::AdminCall { status, .. } => Event::AdminCall {
-            method: OTHERS.into(),
-            path: OTHERS.into(),
-            status,
-        },
-        event => event,
+    pub(crate) fn over(&mut self, now: Option<Instant>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for mine in self.owners.values_mut() {
+            let over = mine.extract_if(|_, seen| {
+                now.is_none_or(|now| now.duration_since(seen.since) >= MINUTE)
+            });
+            for ((who, _), seen) in over {
+                self.kept -= 1;
+                if seen.more > 0 {
+                    rows.push(Row {
+                        who,
+                        event: seen.last,
+                        more: Some(seen.more),
+                    });
+                }
+            }
+        }
+        self.owners.retain(|_, mine| !mine.is_empty());
+        if self.dropped > 0 {
+            let count = std::mem::take(&mut self.dropped);
+            rows.push(Row {
+                who: Who::Host,
+                event: Event::EventsDropped { count },
+                more: None,
+            });
+        }
+        rows
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn denial(to: &str, reason: &str) -> Event {
-        Event::Denial {
-            plugin: "p".into(),
-            to: to.into(),
-            reason: reason.into(),
-        }
-    }
-
-    #[test]
-    fn the_first_is_told_at_once_and_the_others_are_counted() {
-        let mut repeats = Repeats::default();
-        let begun = Instant::now();
-        let after = |seconds| begun + Duration::from_secs(seconds);
-        let mut see = |to: &str, reason: &str, at| {
-            repeats
-                .see(Who::Plugin, denial(to, reason), after(at))
-                .is_some()
-        };
-        assert!(see("a", "1", 0));
-        assert!(!see("a", "2", 1) && !see("a", "3", 59));
-        assert!(see("b", "1", 30), "another target is another row");
-        assert_eq!(repeats.over(Some(after(59))), []);
-        let counted = Counted {
-            who: Who::Plugin,
-            event: denial("a", "3"),
-            more: 2,
-        };
-        assert_eq!(repeats.over(Some(after(60))), [counted]);
-        assert_eq!(repeats.over(None), [], "one of b, and it was told");
-        assert!(
-            repeats
-                .see(Who::Plugin, denial("a", "4"), after(61))
-                .is_some(),
-            "a new minute begins"
-        );
-    }
-
-    #[test]
-    fn a_plugin_that_makes_up_hosts_gets_no_row_for_each() {
-        let mut repeats = Repeats::default();
-        let now = Instant::now();
-        let told = (0..10_000)
-            .filter_map(|i| repeats.see(Who::Plugin, denial(&i.to_string(), ""), now))
-            .count();
-        assert_eq!(told, SUBJECTS + 1);
-        let counted = repeats.over(None);
-        assert_eq!(counted.len(), 1);
-        assert_eq!(counted[0].more, 10_000 - SUBJECTS as u64 - 1);
-        assert_eq!(counted[0].event, denial(OTHERS, ""));
-    }
-}
+#[path = "repeats_tests.rs"]
+mod tests;

@@ -35,10 +35,8 @@ pub(crate) struct Found {
     _time: String,
     #[serde(rename = "who")]
     _who: String,
-    #[serde(rename = "what")]
-    _what: String,
-    #[serde(rename = "details")]
-    _details: Value,
+    pub(crate) what: String,
+    pub(crate) details: Value,
     #[serde(default, rename = "more")]
     _more: Option<u64>,
     pub(crate) prev: String,

@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::error::Error;
-use crate::heads::{Head, public_key};
+use crate::event::CHAIN_BROKEN;
+use crate::heads::Head;
+use crate::key::public_key;
 use crate::row::{FIRST, Found, hash};
 
 /// What is wrong with a log. Rows are counted from 1, as `seq` does.
@@ -73,6 +75,61 @@ pub enum Fault {
         "row 1 can't be vouched for: there is no signed head, and a host signs one when it starts"
     )]
     NoHeads,
+    /// Heads were cut off, or others put in their place.
+    #[error(
+        "row {row} was signed, as the key's file tells, and its head is missing: heads were cut off or replaced, and rows may be with them"
+    )]
+    HeadGone {
+        /// The last row that is known to be signed.
+        row: u64,
+    },
+    /// The key's file was not as it was left.
+    #[error("the key's file doesn't tell which row was signed last")]
+    NoMark,
+    /// The key is gone with which the older rows were signed.
+    #[error("the key is new, and the log, its signed heads or the public key are older")]
+    NewKey,
+    /// The public key was not of the host's key.
+    #[error("the public key was another's, and is kept as {name}")]
+    OtherPublic {
+        /// Its file's name now.
+        name: String,
+    },
+    /// All is as the host wrote it, and the host wrote that it found something.
+    #[error("{}", listed(findings, *more))]
+    Told {
+        /// The first of them.
+        findings: Vec<Finding>,
+        /// So many others.
+        more: u64,
+    },
+}
+
+/// A row that tells what a start found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which.
+    pub row: u64,
+    /// What it tells.
+    pub fault: String,
+}
+
+/// Findings that are named.
+const NAMED: usize = 20;
+
+fn listed(findings: &[Finding], more: u64) -> String {
+    let mut lines = vec![
+        "the chain holds, and tells that the log was not as it was left when a host started:"
+            .into(),
+    ];
+    lines.extend(findings.iter().map(|Finding { row, fault }| {
+        // A text that was altered must not speak to a terminal.
+        format!("row {row}: {}", fault.replace(char::is_control, "\u{FFFD}"))
+    }));
+    if more > 0 {
+        lines.push(format!("and {more} rows more"));
+    }
+    lines.join("\n")
 }
 
 /// A log that is as it was written.
@@ -95,6 +152,9 @@ pub(crate) struct Tail {
     /// Bytes behind them.
     pub(crate) torn: u64,
     pub(crate) fault: Option<Fault>,
+    /// What rows tell of faults that were found when a host started.
+    told: Vec<Finding>,
+    more_told: u64,
 }
 
 /// Checks a log against its heads and the public key of its host.
@@ -113,6 +173,10 @@ pub fn verify(log: &Path, heads: &Path, key: &Path) -> Result<Result<Verified, F
     let tail = walk(log, &heads)?;
     Ok(match tail.fault {
         Some(fault) => Err(fault),
+        None if !tail.told.is_empty() => Err(Fault::Told {
+            findings: tail.told,
+            more: tail.more_told,
+        }),
         None => Ok(Verified {
             rows: tail.seq,
             signed: last.seq,
@@ -157,6 +221,8 @@ pub(crate) fn walk(path: &Path, heads: &BTreeMap<u64, Head>) -> Result<Tail, Err
             whole: 0,
             torn: 0,
             fault: None,
+            told: Vec::new(),
+            more_told: 0,
         },
         vouched: 0,
         unheld: None,
@@ -209,6 +275,16 @@ impl Walk<'_> {
             }
         };
         self.tail.seq = found.seq;
+        if found.what == CHAIN_BROKEN {
+            let fault = found.details["fault"].as_str().unwrap_or_default().into();
+            match self.tail.told.len() < NAMED {
+                true => self.tail.told.push(Finding {
+                    row: found.seq,
+                    fault,
+                }),
+                false => self.tail.more_told += 1,
+            }
+        }
         let holds = found.prev == before;
         if let Some(row) = self.unheld {
             let altered = if holds { row } else { row + 1 };

@@ -126,26 +126,74 @@ fn repeats_are_counted() {
 }
 
 #[test]
-fn what_does_not_fit_is_dropped_and_told() {
+fn a_noisy_plugin_takes_no_row_of_another() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("a");
-    const SENT: u64 = 1_000_000;
+    const SENT: u64 = 100_000;
+    let denial = |plugin: &str, to: &str| Event::Denial {
+        plugin: plugin.into(),
+        to: to.into(),
+        reason: "no".into(),
+    };
     run(async {
         let writer = Log::open(&log, "1").unwrap();
-        for _ in 0..SENT {
-            writer.note(Who::Plugin, limit());
+        for i in 0..SENT / 2 {
+            writer.note(Who::Plugin, denial("noisy", &i.to_string()));
+        }
+        writer.note(Who::Plugin, denial("quiet", "a"));
+        writer.record(Who::File, failed("x")).await.unwrap();
+        for _ in 0..SENT / 2 {
+            writer.note(Who::Plugin, denial("noisy", "0"));
         }
         writer.close().await.unwrap();
     });
-    let told: u64 = rows(&log)
-        .iter()
-        .map(|row| match row["what"].as_str().unwrap() {
-            "limit-hit" => row["more"].as_u64().unwrap_or(1),
-            "events-dropped" => row["details"]["count"].as_u64().unwrap(),
-            _ => 0,
-        })
-        .sum();
-    assert_eq!(told, SENT);
+    let mut noise = 0;
+    for row in rows(&log) {
+        if row["details"]["plugin"] == "noisy" {
+            noise += row["more"].as_u64().unwrap_or(1);
+        }
+    }
+    assert_eq!(noise, SENT);
+    let others = whats(&log).into_iter().filter(|what| what != "denial");
+    let others: Vec<_> = others.collect();
+    assert_eq!(others, ["host-started", "plugin-failed", "host-stopped"]);
+    let at = |named: &str| {
+        rows(&log)
+            .iter()
+            .position(|row| row["details"]["plugin"] == named)
+    };
+    assert!(at("quiet").unwrap() < at("x").unwrap(), "in their order");
+}
+
+#[test]
+fn what_a_component_made_long_is_cut() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("a");
+    let text = "a".repeat(10_000_000);
+    run(async {
+        let writer = Log::open(&log, "1").unwrap();
+        for file in ["one", "two"] {
+            let event = Event::CacheEntryRefused {
+                file: file.into(),
+                reason: text.clone(),
+            };
+            writer.note(Who::Host, event);
+        }
+        let error = text.clone();
+        let failed = Event::PluginFailed {
+            plugin: "p".into(),
+            error,
+        };
+        writer.record(Who::File, failed).await.unwrap();
+        writer.close().await.unwrap();
+    });
+    let rows = rows(&log);
+    assert_eq!(rows.len(), 5);
+    assert_eq!(rows[1]["what"], "cache-entry-refused");
+    assert_eq!(rows[2]["details"]["file"], "two");
+    assert_eq!(rows[2]["details"]["reason"], "a".repeat(1_000) + "…");
+    assert_eq!(rows[3]["details"]["error"], "a".repeat(1_000) + "…");
+    assert_eq!(verified(&log).unwrap().rows, 5);
 }
 
 #[test]

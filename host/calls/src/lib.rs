@@ -155,7 +155,7 @@ async fn first_that_works(
                 );
             }
             Err(error) if error.is_retryable() => {
-                tracing::info!(plugin = target.plugin, %error, "failed before its answer began");
+                tracing::info!(plugin = target.plugin, error = ?error.message, "failed before its answer began");
             }
             _ => return outcome,
         }

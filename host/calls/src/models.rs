@@ -73,7 +73,9 @@ impl Calls {
                     owned_by: name.clone(),
                     info: Some(info.clone()),
                 })),
-                Err(error) => tracing::warn!(plugin = name, %error, "its models are not listed"),
+                Err(error) => {
+                    tracing::warn!(plugin = name, error = ?error.message, "its models are not listed")
+                }
             }
         }
         listed.retain(|model| caller.may(&model.id));

@@ -152,6 +152,19 @@ impl Catalog {
                 return;
             }
         };
+        // Components may take minutes to compile. A key that is gone is gone now.
+        let left: Vec<_> = before
+            .keys
+            .iter()
+            .filter(|key| wanted.keys.contains(key))
+            .cloned()
+            .collect();
+        if left.len() < before.keys.len() {
+            self.current.store(Arc::new(Snapshot {
+                keys: left,
+                ..(*before).clone()
+            }));
+        }
         let (revisions, status) = load(
             &wanted.config,
             folder(&self.file),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use audit::{Event, Log, Who};
 use metrics::Metrics;
+use sandbox::Replaced;
 
 /// Records and counts what plugins were refused and which limits they ran into.
 pub(crate) struct Witness {
@@ -27,6 +28,16 @@ impl sandbox::Witness for Witness {
         let plugin = plugin.into();
         self.log
             .note(Who::Plugin, Event::LimitHit { plugin, limit });
+    }
+
+    fn replaced(&self, replaced: &Replaced) {
+        let file = replaced.file.display().to_string();
+        let reason = replaced.reason.clone();
+        let event = match replaced.is_key {
+            true => Event::CacheKeyReplaced { file, reason },
+            false => Event::CacheEntryRefused { file, reason },
+        };
+        self.log.note(Who::Host, event);
     }
 
     fn quarantined(&self, plugin: &str, reason: Option<&str>) {

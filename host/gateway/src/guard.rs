@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 /// Who sends a request of the data plane.
 pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Error> {
-    if now.keys.is_empty() {
+    if now.config.keys.is_empty() {
         local(headers)?;
         return Ok(Caller::Anyone);
     }
@@ -64,6 +64,13 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     text("x-api-key").or(bearer)
 }
 
+/// Browsers send an `Origin` with what a page's code sends, and with what it only shows (an image, a link) where it stands.
+/// <https://www.w3.org/TR/fetch-metadata/>
+fn of_a_page(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none")
+}
+
 /// Where no key is asked for, only programs on this machine may come: a web page that the user looks at could otherwise spend
 /// their money, by a name that leads here (DNS rebinding) or by a request from its own origin.
 fn local(headers: &HeaderMap) -> Result<(), Error> {
@@ -74,7 +81,7 @@ fn local(headers: &HeaderMap) -> Result<(), Error> {
         );
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
-    if headers.contains_key(header::ORIGIN) {
+    if of_a_page(headers) {
         let message =
             "requests of web pages (with an Origin) are refused while no [[key]] is configured";
         return Err(Error::new(ErrorCode::Forbidden, message));
@@ -85,7 +92,7 @@ fn local(headers: &HeaderMap) -> Result<(), Error> {
 /// No web page may reach the control plane, whatever it shows, from its own origin or by a name that leads here. Where the host
 /// listens on every address, it can't know its names; there it is the token alone that a page lacks.
 fn no_page(listen: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Error> {
-    if headers.contains_key(header::ORIGIN) {
+    if of_a_page(headers) {
         let message = "requests of web pages (with an Origin) are refused on the control plane";
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
@@ -201,6 +208,10 @@ mod tests {
         assert!(!admitted("127.0.0.1", &[("host", "evil.example")]));
         assert!(!admitted("10.0.0.7", &[("host", "evil.example")]));
         assert!(!admitted("127.0.0.1", &[]));
+        let image = &[("host", "localhost"), ("sec-fetch-site", "cross-site")];
+        assert!(!admitted("127.0.0.1", image));
+        let typed = &[("host", "localhost"), ("sec-fetch-site", "none")];
+        assert!(admitted("127.0.0.1", typed));
         let page = &[("host", "localhost"), ("origin", "http://localhost")];
         assert!(!admitted("127.0.0.1", page) && !admitted("0.0.0.0", page));
         assert!(admitted("0.0.0.0", &[("host", "ops.example")]));

@@ -1,8 +1,10 @@
 //! Which addresses a component may reach.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// A name led to an address that the grant doesn't admit.
@@ -12,27 +14,51 @@ use url::{Host, Url};
 )]
 pub(crate) struct RefusedAddress(IpAddr);
 
+/// Lookups of one plugin at a time. The system's takes a thread for as long as it takes, and there are not many.
+const LOOKUPS: usize = 8;
+
 /// Resolves names and hands on public addresses only.
 pub(crate) struct CheckedResolver {
-    pub(crate) allow_private: bool,
+    allow_private: bool,
+    lookups: Arc<Semaphore>,
+}
+
+impl CheckedResolver {
+    pub(crate) fn new(allow_private: bool) -> Self {
+        Self {
+            allow_private,
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        }
+    }
 }
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
+        let (allow_private, lookups) = (self.allow_private, self.lookups.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let admitted: Vec<SocketAddr> = found
-                .iter()
-                .copied()
-                .filter(|a| allow_private || !is_private(a.ip()))
-                .collect();
-            match (admitted.is_empty(), found.first()) {
-                (true, Some(first)) => Err(RefusedAddress(first.ip()).into()),
-                _ => Ok(Box::new(admitted.into_iter()) as Addrs),
-            }
+            let place = lookups.acquire_owned().await?;
+            let found = tokio::task::spawn_blocking(move || {
+                // Held until the thread is free again, whoever still waits for it.
+                let _place = place;
+                (name.as_str(), 0).to_socket_addrs()
+            });
+            admit(found.await??.collect(), allow_private)
+                .map(|admitted| Box::new(admitted.into_iter()) as Addrs)
+                .map_err(Into::into)
         })
+    }
+}
+
+/// Of a name's addresses, those that may be connected to. The connection goes to one of these: the name is not asked for again.
+fn admit(found: Vec<SocketAddr>, allow_private: bool) -> Result<Vec<SocketAddr>, RefusedAddress> {
+    let first = found.first().copied();
+    let admitted: Vec<_> = found
+        .into_iter()
+        .filter(|address| allow_private || !is_private(address.ip()))
+        .collect();
+    match (admitted.is_empty(), first) {
+        (true, Some(first)) => Err(RefusedAddress(first.ip())),
+        _ => Ok(admitted),
     }
 }
 
@@ -65,6 +91,10 @@ fn is_private_v4(ip: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
+        // 6to4 relays, given up (RFC 7526).
+        || (a == 192 && b == 88 && c == 99)
+        // Azure's agent and metadata of the machine: public in form only.
+        || ip.octets() == [168, 63, 129, 16]
         || (a == 198 && (b == 18 || b == 19))
 }
 
@@ -75,7 +105,9 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => Some((high, low)),
+        | [0x2002, high, low, ..]
+        // ISATAP (RFC 5214), below any prefix.
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some((high, low)),
         _ => None,
     };
     if let Some((high, low)) = embedded {
@@ -119,6 +151,9 @@ mod tests {
             "ff02::1",
             "2001:db8::1",
             "2001::1",
+            "168.63.129.16",
+            "192.88.99.1",
+            "2606:4700::5efe:10.0.0.1",
         ] {
             assert!(is_private(ip.parse().unwrap()), "{ip}");
         }
@@ -132,5 +167,20 @@ mod tests {
         ] {
             assert!(!is_private(ip.parse().unwrap()), "{ip}");
         }
+    }
+
+    #[test]
+    fn of_a_name_s_addresses_the_public_ones_are_connected_to() {
+        let all = |ips: &[&str]| -> Vec<SocketAddr> {
+            ips.iter()
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), 0))
+                .collect()
+        };
+        let mixed = all(&["127.0.0.1", "1.1.1.1", "::ffff:169.254.169.254", "fd00::1"]);
+        assert_eq!(admit(mixed.clone(), false).unwrap(), all(&["1.1.1.1"]));
+        assert_eq!(admit(mixed.clone(), true).unwrap(), mixed);
+        let refused = admit(all(&["192.0.0.192", "::1"]), false).unwrap_err();
+        assert_eq!(refused.0.to_string(), "192.0.0.192");
+        assert!(admit(Vec::new(), false).unwrap().is_empty());
     }
 }

@@ -35,24 +35,42 @@ impl Broker {
     }
 }
 
+/// Most models and generations that a call has open on accelerators at a time.
+const OPEN: usize = 16;
+
 /// An open model of an accelerator.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
 pub struct RemoteModel {
     remote: Remote,
+    _opened: Arc<()>,
     info: tensors::ModelInfo,
 }
 
 /// A generation on an accelerator.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
-pub struct RemoteGeneration(Remote);
+pub struct RemoteGeneration(Remote, #[expect(dead_code, reason = "it counts")] Arc<()>);
 
 impl State {
-    /// An accelerator's error, for the guest. Passed on as its own, it is still the accelerator's.
-    fn hear(&mut self, error: Error) -> wit::Error {
-        if error.code == ErrorCode::PluginFailed {
-            self.blame.clone_from(&error.plugin);
+    /// What an accelerator says, for the guest. Its error, passed on as the guest's own, is still the accelerator's.
+    fn hear<T>(&mut self, answer: Result<T, Error>) -> Result<T, wit::Error> {
+        self.computed = 0;
+        self.blame = match &answer {
+            Err(error) if error.code == ErrorCode::PluginFailed => error.plugin.clone(),
+            _ => None,
+        };
+        answer.map_err(error_in)
+    }
+
+    /// A handle of what the guest opens on an accelerator, which others use too.
+    fn open_one(&self) -> Result<Arc<()>, wit::Error> {
+        if Arc::strong_count(&self.opened) > OPEN {
+            self.plugin.limited("handles");
+            return Err(error_in(Error::new(
+                ErrorCode::Overloaded,
+                format!("a call has at most {OPEN} models and generations open on accelerators"),
+            )));
         }
-        error_in(error)
+        Ok(self.opened.clone())
     }
 }
 
@@ -90,7 +108,7 @@ impl accelerators::Host for State {
             .broker
             .granted(&self.plugin.accelerators, need.backend.as_deref())
         {
-            match kept.describe(true).await {
+            match kept.describe(Limit::Opening, true).await {
                 Ok(found) => list.extend(fitting(found, &need)),
                 Err(error) => {
                     tracing::warn!(
@@ -110,6 +128,10 @@ impl accelerators::Host for State {
         need: accelerators::Requirements,
         options: tensors::ModelOptions,
     ) -> Out<Resource<RemoteModel>> {
+        let opened = match self.open_one() {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
         let granted = self
             .plugin
             .broker
@@ -129,7 +151,7 @@ impl accelerators::Host for State {
             format!("no granted accelerator has a model {name:?} that fits"),
         );
         for kept in granted {
-            let has = match kept.describe(true).await {
+            let has = match kept.describe(Limit::Opening, true).await {
                 Ok(found) => fitting(found, &need)
                     .and_then(|(_, models)| models.into_iter().find(|model| model.name == name)),
                 Err(error) => {
@@ -139,11 +161,18 @@ impl accelerators::Host for State {
             };
             let Some(info) = has else { continue };
             match open(&kept, &name, &options).await {
-                Ok(remote) => return Ok(Ok(self.table.push(RemoteModel { remote, info })?)),
+                Ok(remote) => {
+                    let model = RemoteModel {
+                        remote,
+                        _opened: opened,
+                        info,
+                    };
+                    return Ok(Ok(self.table.push(model)?));
+                }
                 Err(error) => last = error,
             }
         }
-        Ok(Err(self.hear(last)))
+        Ok(self.hear(Err(last)))
     }
 }
 
@@ -179,7 +208,7 @@ impl accelerators::HostModel for State {
     ) -> Out<tensors::InferResponse> {
         let remote = &self.table.get(&model)?.remote;
         let answer = remote!(remote, Limit::Deadline, model.call_infer(&request));
-        Ok(answer.map_err(|error| self.hear(error)))
+        Ok(self.hear(answer))
     }
 
     async fn embed(
@@ -189,7 +218,7 @@ impl accelerators::HostModel for State {
     ) -> Out<tensors::EmbedResult> {
         let remote = &self.table.get(&model)?.remote;
         let answer = remote!(remote, Limit::Deadline, model.call_embed(&texts));
-        Ok(answer.map_err(|error| self.hear(error)))
+        Ok(self.hear(answer))
     }
 
     async fn count_tokens(
@@ -199,7 +228,7 @@ impl accelerators::HostModel for State {
     ) -> Out<u32> {
         let remote = &self.table.get(&model)?.remote;
         let answer = remote!(remote, Limit::Deadline, model.call_count_tokens(&prompt));
-        Ok(answer.map_err(|error| self.hear(error)))
+        Ok(self.hear(answer))
     }
 
     async fn generate(
@@ -208,6 +237,10 @@ impl accelerators::HostModel for State {
         prompt: tensors::Prompt,
         sampling: tensors::Sampling,
     ) -> Out<Resource<RemoteGeneration>> {
+        let opened = match self.open_one() {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
         let remote = &self.table.get(&model)?.remote;
         let (owner, life, target) = (remote.kept.clone(), remote.life, remote.resource);
         let kept = owner.clone();
@@ -222,9 +255,10 @@ impl accelerators::HostModel for State {
                 }))
             })
         });
-        match begun.await {
-            Ok(remote) => Ok(Ok(self.table.push(RemoteGeneration(remote))?)),
-            Err(error) => Ok(Err(self.hear(error))),
+        let begun = begun.await;
+        match self.hear(begun) {
+            Ok(remote) => Ok(Ok(self.table.push(RemoteGeneration(remote, opened))?)),
+            Err(error) => Ok(Err(error)),
         }
     }
 
@@ -241,7 +275,7 @@ impl accelerators::HostGeneration for State {
     ) -> Out<Option<Vec<tensors::GenerationEvent>>> {
         let remote = &self.table.get(&generation)?.0;
         let answer = remote!(remote, Limit::Idle, generation.call_next());
-        Ok(answer.map_err(|error| self.hear(error)))
+        Ok(self.hear(answer))
     }
 
     async fn drop(&mut self, generation: Resource<RemoteGeneration>) -> wasmtime::Result<()> {

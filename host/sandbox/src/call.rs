@@ -6,7 +6,7 @@ use std::time::Duration;
 use types::config::Limits;
 use types::{Error, ErrorCode};
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::bindings::wit;
 use crate::convert::error_out;
@@ -52,7 +52,10 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bounds: &Bounds) -> S
     store.set_hostcall_fuel(bounds.hostcall_bytes);
     // Every tick the guest gives way to others; the deadline around the call is what ends it.
     store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    store.epoch_deadline_callback(|mut at| {
+        at.data_mut().computed += 1;
+        Ok(UpdateDeadline::Yield(1))
+    });
     store
 }
 
@@ -96,6 +99,21 @@ fn limit(error: &wasmtime::Error, memory_hit: bool) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The request was more than the plugin can translate in the memory that it has: that is no fault of its own.
+pub(crate) fn too_large(shared: &Shared, asked: usize, bounds: &Bounds) -> Error {
+    shared.limited("memory");
+    let plugin = shared.name.as_str();
+    let (asked, memory) = (
+        bytesize::ByteSize(asked as u64),
+        bytesize::ByteSize(bounds.memory),
+    );
+    Error::new(
+        ErrorCode::TooLarge,
+        format!("the request's {asked} are more than the plugin {plugin:?} can translate within its memory limit of {memory}"),
+    )
+    .of(plugin)
 }
 
 /// A plugin's own error. Where not the request is at fault, its message names the plugin.

@@ -20,6 +20,8 @@ pub(crate) struct Credential {
     place: Place,
     to: Vec<Origin>,
     auto: bool,
+    /// What it must not tell.
+    pub(crate) masks: Masks,
 }
 
 /// Where it is put.
@@ -33,14 +35,14 @@ enum Place {
 }
 
 impl Credential {
-    /// The secret as it was granted; what it must not tell is added to `masks`.
+    /// The secret as it was granted.
     pub(crate) fn new(
         name: &str,
         granted: &SecretGrant,
         value: Zeroizing<String>,
-        masks: &mut Masks,
     ) -> anyhow::Result<Self> {
         let named = || format!("secret {name:?}");
+        let mut masks = Masks::default();
         let mut plain = |words: &str| {
             masks.add(&value).with_context(named)?;
             let value = Zeroizing::new(format!("{words}{}", *value));
@@ -63,7 +65,7 @@ impl Credential {
                 Place::Query(parameter.clone(), value)
             }
             AttachAs::AwsSigv4 { region, service } => {
-                let signer = Signer::new(&value, region, service, masks);
+                let signer = Signer::new(&value, region, service, &mut masks);
                 Place::Signature(signer.with_context(named)?)
             }
         };
@@ -72,6 +74,7 @@ impl Credential {
             place,
             to: granted.to.clone(),
             auto: granted.auto,
+            masks,
         })
     }
 
@@ -85,7 +88,21 @@ impl Credential {
         self.auto && self.may_go_to(url)
     }
 
-    fn may_go_to(&self, url: &Url) -> bool {
+    /// It is put into this field.
+    pub(crate) fn is_field(&self, name: &HeaderName) -> bool {
+        matches!(&self.place, Place::Field(field, _) if field == name)
+    }
+
+    /// A parameter of this query has the name that it is put under.
+    pub(crate) fn is_in_query(&self, url: &Url) -> bool {
+        match &self.place {
+            Place::Query(parameter, _) => url.query_pairs().any(|(name, _)| name == *parameter),
+            _ => false,
+        }
+    }
+
+    /// It may be sent where this URL leads.
+    pub(crate) fn may_go_to(&self, url: &Url) -> bool {
         self.to.iter().any(|origin| origin.holds(url))
     }
 

@@ -14,10 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::StreamExt;
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RANGE,
-    TRANSFER_ENCODING,
-};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, TRANSFER_ENCODING};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use types::config::{EgressRule, Grant, Limits};
@@ -25,18 +22,20 @@ use types::{Error, ErrorCode};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::address::{self, CheckedResolver, RefusedAddress};
+use crate::address::{CheckedResolver, RefusedAddress};
 use crate::body::Body;
 use crate::credential::Credential;
+use crate::logs::printable;
+use crate::outgoing::{FIELDS, FIELDS_SIZE, Outgoing};
 use crate::quota::Quota;
-use crate::scrub::{self, Masks};
+use crate::scrub::{self, Guesses, Masks};
+use crate::witness::Limited;
 
 /// A name that doesn't connect in this time won't.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Most header fields of a request, and most bytes of them: servers refuse less.
-const FIELDS: usize = 256;
-const FIELDS_SIZE: usize = 64 * 1024;
+/// Most bytes of what is told about a broken connection.
+const SAID: usize = 300;
 
 /// The answer to a component's request.
 #[expect(unreachable_pub, reason = "bindgen! re-exports it")]
@@ -49,33 +48,15 @@ pub struct Response {
 /// Values of secrets, by the names that the plugin uses.
 pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 
-/// What a component wants to send.
-pub(crate) struct Outgoing {
-    pub(crate) method: String,
-    pub(crate) url: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) payload: Option<Body>,
-    /// Of the payload, where it is known before it is here.
-    pub(crate) length: Option<u64>,
-    pub(crate) attach: Attach,
-}
-
-/// Which credentials go with a request.
-pub(crate) enum Attach {
-    None,
-    /// The secret of this name.
-    Named(String),
-    /// Those that go with every request to its origin.
-    Auto,
-}
-
 /// A plugin's gate to the network. Its connections are its own: no plugin gets another's from a pool.
 pub(crate) struct Egress {
-    rules: Vec<EgressRule>,
-    allow_private: bool,
-    credentials: BTreeMap<String, Credential>,
+    pub(crate) rules: Vec<EgressRule>,
+    pub(crate) allow_private: bool,
+    pub(crate) credentials: BTreeMap<String, Credential>,
+    /// Of all its secrets.
     masks: Arc<Masks>,
-    quota: Quota,
+    guesses: Arc<Guesses>,
+    pub(crate) quota: Quota,
     client: reqwest::Client,
     io: Handle,
 }
@@ -86,6 +67,7 @@ impl Egress {
         grant: &Grant,
         limits: &Limits,
         secrets: &Secrets,
+        told: Limited,
         io: Handle,
     ) -> anyhow::Result<Self> {
         let mut credentials = BTreeMap::new();
@@ -95,14 +77,13 @@ impl Egress {
                 .get(name)
                 .cloned()
                 .with_context(|| format!("secret {name:?} has no value"))?;
-            let credential = Credential::new(name, granted, value, &mut masks)?;
+            let credential = Credential::new(name, granted, value)?;
+            masks.extend(&credential.masks);
             credentials.insert(name.clone(), credential);
         }
         // A literal in a rule admits that address only, and `send` compares it with the rule itself.
         let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(CheckedResolver {
-                allow_private: grant.allow_private,
-            }))
+            .dns_resolver(Arc::new(CheckedResolver::new(grant.allow_private)))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -114,15 +95,26 @@ impl Egress {
             allow_private: grant.allow_private,
             credentials,
             masks: Arc::new(masks),
-            quota: Quota::new(limits),
+            guesses: Arc::default(),
+            quota: Quota::new(limits, told),
             client,
             io,
         })
     }
 
     pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
-        let request = self.prepare(out).await?;
+        let checked = self.check(&out)?;
+        // Only who may have been sent a secret can tell it. Masking it in others' answers would only tell whoever chooses what they
+        // say whether they guessed it.
+        let mut masks = Masks::default();
+        self.bound(checked.url())
+            .for_each(|credential| masks.extend(&credential.masks));
+        let masks = Arc::new(masks);
+        if !masks.is_empty() {
+            self.guesses.check()?;
+        }
         let place = self.quota.place()?;
+        let (request, held) = self.fill(checked, out.payload).await?;
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let client = self.client.clone();
         // On the I/O runtime, so that a busy guest can't starve the connection; dropped, it is aborted.
@@ -136,24 +128,34 @@ impl Egress {
                     format!("the request to {host} was not run: {e}"),
                 )
             })?
-            .map_err(|e| failed(&host, &e))?;
+            .map_err(|e| failed(&host, &self.masks, &e))?;
+        drop(held);
         let status = response.status().as_u16();
-        if !self.masks.is_empty() {
-            readable(&host, response.headers())?;
+        let fields = response.headers();
+        let size: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+        if fields.len() > FIELDS || size > FIELDS_SIZE {
+            let message = format!(
+                "{host} answered with more than {FIELDS} header fields or {FIELDS_SIZE} bytes of them"
+            );
+            return Err(Error::new(ErrorCode::Upstream, message));
         }
-        let headers = response
-            .headers()
+        if !masks.is_empty() {
+            readable(&host, fields)?;
+        }
+        let headers = fields
             .iter()
             .filter_map(|(name, value)| {
-                let value = self.masks.mask(value.to_str().ok()?).into_owned();
+                let value = masks.mask(value.to_str().ok()?).into_owned();
                 Some((name.as_str().to_owned(), value))
             })
             .collect();
+        let all = self.masks.clone();
         let stream = response
             .bytes_stream()
-            .map(move |piece| piece.map_err(|e| failed(&host, &e)))
+            .map(move |piece| piece.map_err(|e| failed(&host, &all, &e)))
             .boxed();
-        let body = scrub::stream(&self.masks, self.quota.incoming(stream, place));
+        let body = self.quota.incoming(stream, place);
+        let body = scrub::stream(&masks, &self.guesses, body);
         Ok(Response {
             status,
             headers,
@@ -161,116 +163,17 @@ impl Egress {
         })
     }
 
+    /// The credentials that may go where this URL leads.
+    pub(crate) fn bound(&self, url: &Url) -> impl Iterator<Item = &Credential> {
+        let all = self.credentials.values();
+        all.filter(move |credential| credential.may_go_to(url))
+    }
+
     /// What must not be seen in what the plugin says.
     pub(crate) fn masks(&self) -> &Arc<Masks> {
         &self.masks
     }
-
-    /// Checks what a component wants to send and makes it what is sent.
-    async fn prepare(&self, out: Outgoing) -> Result<reqwest::Request, Error> {
-        let mut url =
-            Url::parse(&out.url).map_err(|e| refused(format!("{:?} is no URL: {e}", out.url)))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(
-                "credentials in a URL are not sent; name a credential instead",
-            ));
-        }
-        url.set_fragment(None);
-        let method = reqwest::Method::from_bytes(out.method.as_bytes())
-            .map_err(|_| refused(format!("{:?} is no method", out.method)))?;
-        let rule = self
-            .rules
-            .iter()
-            .find(|rule| rule.allows(method.as_str(), &url))
-            .ok_or_else(|| {
-                let mut shown = url.clone();
-                shown.set_query(None);
-                refused(format!("no egress rule allows {method} {shown}"))
-            })?;
-        if let Some(ip) = address::literal(&url)
-            && !rule.names_address()
-            && !self.allow_private
-            && address::is_private(ip)
-        {
-            return Err(refused(format!("{ip} is a private address")));
-        }
-        let size: usize = out.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
-        if out.headers.len() > FIELDS || size > FIELDS_SIZE {
-            return Err(refused(format!(
-                "a request has at most {FIELDS} header fields of {FIELDS_SIZE} bytes together"
-            )));
-        }
-        let mut headers = HeaderMap::with_capacity(out.headers.len() + 2);
-        for (name, value) in &out.headers {
-            let field = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| refused(format!("{name:?} is no header name")))?;
-            if RESERVED.contains(&field.as_str()) {
-                return Err(refused(format!("the header field {field} is the host's")));
-            }
-            let value = HeaderValue::from_str(value).map_err(|_| {
-                refused(format!(
-                    "the value of {field} has characters that no header field may have"
-                ))
-            })?;
-            headers.append(field, value);
-        }
-        // A compressed answer could not be read by the host, and in a part of one a value's beginning or end is missing.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if !self.masks.is_empty() {
-            headers.remove(RANGE);
-        }
-        if let Some(length) = out.length {
-            self.quota.admits(length)?;
-            headers.insert(CONTENT_LENGTH, length.into());
-        }
-        let mut attached: Vec<&Credential> = match &out.attach {
-            Attach::None => Vec::new(),
-            Attach::Named(name) => {
-                let granted = self.credentials.get(name);
-                vec![granted.ok_or_else(|| refused(format!("no secret {name:?} is granted")))?]
-            }
-            Attach::Auto => {
-                let granted = self.credentials.values();
-                granted
-                    .filter(|credential| credential.is_for(&url))
-                    .collect()
-            }
-        };
-        // A signature is over all that the others add.
-        attached.sort_by_key(|credential| credential.signs());
-        let mut payload = out.payload;
-        if attached.last().is_some_and(|last| last.signs())
-            && let Some(body) = payload
-        {
-            payload = Some(self.quota.whole(body).await?);
-        }
-        let mut request = reqwest::Request::new(method, url);
-        *request.headers_mut() = headers;
-        let body = payload.map(|body| self.quota.outgoing(body));
-        *request.body_mut() = body.transpose()?;
-        for credential in attached {
-            credential.attach(&mut request)?;
-        }
-        Ok(request)
-    }
 }
-
-/// Fields by which a component could name another host, frame the body, or bring a credential.
-const RESERVED: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 pub(crate) fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::RefusedByPolicy, message)
@@ -295,7 +198,7 @@ fn readable(host: &str, headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// What a failed request is to a component. The URL is left out: it may hold a credential.
-fn failed(host: &str, error: &reqwest::Error) -> Error {
+fn failed(host: &str, masks: &Masks, error: &reqwest::Error) -> Error {
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
     let mut last = String::new();
     while let Some(inner) = cause {
@@ -306,6 +209,7 @@ fn failed(host: &str, error: &reqwest::Error) -> Error {
         if let Some(ours) = inner.downcast_ref::<Error>() {
             return ours.clone();
         }
+        // It may have the server's own words, up to their length.
         last = inner.to_string();
         cause = inner.source();
     }
@@ -320,5 +224,7 @@ fn failed(host: &str, error: &reqwest::Error) -> Error {
     } else {
         "broke the connection"
     };
+    let mut last = printable(&masks.mask(&last)).into_owned();
+    last.truncate(last.floor_char_boundary(SAID));
     Error::new(ErrorCode::Upstream, format!("{host} {what}: {last}"))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -12,6 +11,7 @@ use crate::bindings;
 use crate::broker::Broker;
 use crate::compile::Compiler;
 use crate::plugin::{Guest, Plugin};
+use crate::pool::Pool;
 use crate::slice::Guests;
 use crate::state::State;
 use crate::witness::{Nobody, Told, Witness};
@@ -20,7 +20,7 @@ use crate::witness::{Nobody, Told, Witness};
 pub(crate) const CALLS: u32 = 1000;
 
 /// Core modules and tables that a component may be made of; those of `componentize-py` have about 20, most of them tiny.
-const MODULES: u32 = 32;
+pub(crate) const MODULES: u32 = 32;
 
 /// Memories of the pool for each call. A component with more takes the place of several calls, so that none finds the pool empty.
 pub(crate) const MEMORIES: u32 = 2;
@@ -38,7 +38,7 @@ pub struct Sandbox {
     pub(crate) kept: Place,
     pub(crate) io: Handle,
     pub(crate) guests: Guests,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) broker: Broker,
     pub(crate) witness: Told,
     pub(crate) compiler: Arc<Compiler>,
@@ -98,7 +98,7 @@ impl Sandbox {
             kept,
             io,
             guests,
-            slots: Arc::new(Semaphore::new(CALLS as usize)),
+            pool: Pool::new(CALLS as usize),
             broker: Broker::default(),
             witness: Arc::new(Nobody),
             compiler: Arc::new(compiler),

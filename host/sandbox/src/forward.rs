@@ -16,6 +16,7 @@ use crate::bindings::native::exports::evenhand::plugin::native as wit_native;
 use crate::body::Body;
 use crate::call::{self, Out};
 use crate::egress::Response;
+use crate::gate;
 use crate::plugin::{Plugin, Provider, Seat};
 use crate::state::State;
 
@@ -56,12 +57,16 @@ impl Plugin {
         let call = self.guests.spawn(async move {
             let _slot = slot;
             let provider = plugin.provider()?;
-            let mut store = plugin.store(provider);
+            let mut store = plugin.store(provider, 0);
             let handed = hand_on(provider, &mut store, request, body);
             let outcome = timeout(plugin.bounds.deadline, handed).await;
-            plugin.settle(&store, outcome)
+            let outcome = plugin.settle(&store, outcome);
+            let verdict = plugin.verdict(&store, &outcome);
+            Ok((outcome, verdict))
         });
-        let outcome = self.ended(call).await?.and_then(|response| {
+        let (outcome, verdict) = self.ended(call).await??;
+        let answered = outcome.is_ok();
+        let outcome = outcome.and_then(|response| {
             let (status, headers) = (response.status, response.headers);
             let body = response.body.ok_or_else(|| {
                 let error = format!(
@@ -73,7 +78,10 @@ impl Plugin {
             Ok((status, headers, body))
         });
         // The plugin's part is done: what goes wrong from here is the vendor's.
-        pass.ended(&outcome);
+        pass.tell(match answered {
+            true => gate::verdict(self.name(), &outcome),
+            false => verdict,
+        });
         let (status, headers, body) = outcome?;
         Ok(Forwarded {
             status,

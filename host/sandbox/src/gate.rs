@@ -93,7 +93,7 @@ impl Gate {
                 tracing::warn!(target: "audit", plugin, failures, seconds = seconds.round(), error, "quarantined");
                 self.0.witness.quarantined(plugin, Some(error));
             }
-            Standing::Probing => {
+            Standing::Probing(_) => {
                 tracing::info!(target: "audit", plugin, failures, "probed: one call is let through");
             }
             Standing::Healthy => {
@@ -124,7 +124,7 @@ impl Serialize for Gate {
         let (state, seconds_left) = match health.standing {
             Standing::Healthy => ("healthy", None),
             Standing::Quarantined(until) => ("quarantined", Some(left(until).as_secs())),
-            Standing::Probing => ("probing", None),
+            Standing::Probing(_) => ("probing", None),
         };
         Seen {
             state,
@@ -142,12 +142,6 @@ impl Pass {
         if self.ticket.probe {
             self.gate.tell(self.ticket, Verdict::Began);
         }
-    }
-
-    /// What came of the call.
-    pub(crate) fn ended<T>(self, outcome: &Result<T, Error>) {
-        let verdict = verdict(&self.gate.0.plugin, outcome);
-        self.tell(verdict);
     }
 
     pub(crate) fn tell(mut self, verdict: Verdict) {
@@ -175,7 +169,7 @@ pub(crate) fn verdict<T>(plugin: &str, outcome: &Result<T, Error>) -> Verdict {
         ErrorCode::PluginFailed => Verdict::Failed(error.message.clone()),
         // The host's own, or nobody knows who was slow.
         ErrorCode::Internal | ErrorCode::Cancelled | ErrorCode::TimedOut => Verdict::Unknown,
-        ErrorCode::Overloaded if error.upstream.is_none() => Verdict::Unknown,
+        ErrorCode::Overloaded | ErrorCode::TooLarge if error.upstream.is_none() => Verdict::Unknown,
         _ => Verdict::Worked,
     }
 }

@@ -14,6 +14,7 @@ use crate::bindings::wit;
 use crate::call::{self, Out};
 use crate::convert::Cross;
 use crate::gate::Pass;
+use crate::health::Verdict;
 use crate::plugin::{Plugin, Provider};
 use crate::state::State;
 
@@ -41,14 +42,15 @@ impl Plugin {
     pub async fn generate(self: &Arc<Self>, request: GenerateRequest) -> Result<Events, Error> {
         let pass = self.gate.admit()?;
         let seat = self.seat().await?;
+        let asked = request.size();
         let request: wit::GenerateRequest = request.cross();
         let (send, mut steps) = mpsc::channel(1);
         let plugin = self.clone();
         let task = self.guests.spawn(async move {
-            let ended = plugin.answer(&request, &send, &pass).await;
+            let (ended, verdict) = plugin.answer(&request, asked, &send, &pass).await;
             drop(seat);
             if !send.is_closed() {
-                pass.ended(&ended);
+                pass.tell(verdict);
             }
             let last = ended.map_or_else(Step::Failed, |()| Step::End);
             let _ = send.send(last).await;
@@ -68,14 +70,20 @@ impl Plugin {
     async fn answer(
         &self,
         request: &wit::GenerateRequest,
+        asked: usize,
         send: &mpsc::Sender<Step>,
         pass: &Pass,
-    ) -> Result<(), Error> {
-        let provider = self.provider()?;
-        let mut store = self.store(provider);
+    ) -> (Result<(), Error>, Verdict) {
+        let provider = match self.provider() {
+            Ok(provider) => provider,
+            Err(error) => return (Err(error), Verdict::Unknown),
+        };
+        let mut store = self.store(provider, asked);
         let steps = self.steps(provider, &mut store, request, send, pass);
         let outcome = timeout(self.bounds.deadline, steps).await;
-        self.settle(&store, outcome)?
+        let ended = self.settle(&store, outcome).and_then(|ended| ended);
+        let verdict = self.verdict(&store, &ended);
+        (ended, verdict)
     }
 
     /// The inner result has the host's own errors: limits that wasmtime doesn't know.

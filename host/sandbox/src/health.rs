@@ -12,6 +12,9 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest quarantine.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// A probe that has no verdict after this is not waited for.
+const PROBE: Duration = Duration::from_secs(30);
+
 /// How a plugin has done.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -33,8 +36,8 @@ pub(crate) enum Standing {
     Healthy,
     /// No, until then.
     Quarantined(Instant),
-    /// By one call, which runs.
-    Probing,
+    /// By one call, which runs since then.
+    Probing(Instant),
 }
 
 /// A call that was let through.
@@ -79,12 +82,18 @@ impl Health {
         let probe = match self.standing {
             Standing::Healthy => false,
             Standing::Quarantined(until) if until <= now => {
-                self.standing = Standing::Probing;
+                self.standing = Standing::Probing(now);
                 self.era += 1;
                 true
             }
             Standing::Quarantined(until) => return Err(until - now),
-            Standing::Probing => return Err(FIRST),
+            // A slow vendor, or a large request: another may tell sooner.
+            Standing::Probing(since) if now.saturating_duration_since(since) >= PROBE => {
+                self.standing = Standing::Probing(now);
+                self.era += 1;
+                true
+            }
+            Standing::Probing(_) => return Err(FIRST),
         };
         let era = self.era;
         Ok(Ticket { era, probe })
@@ -113,7 +122,7 @@ impl Health {
                     self.era += 1;
                 }
             }
-            Verdict::Unknown if self.standing == Standing::Probing => {
+            Verdict::Unknown if matches!(self.standing, Standing::Probing(_)) => {
                 self.standing = Standing::Quarantined(now);
             }
             Verdict::Unknown => {}
@@ -194,6 +203,20 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_without_an_end_is_not_waited_for() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        fail_in_a_row(&mut health, now, FAILURES);
+        let later = now + FIRST;
+        let slow = health.admit(later).unwrap();
+        assert!(health.admit(later + PROBE / 2).is_err());
+        let quick = health.admit(later + PROBE).unwrap();
+        assert!(quick.probe && health.admit(later + PROBE).is_err());
+        health.tell(slow, failed(), later + PROBE);
+        health.tell(quick, Verdict::Worked, later + PROBE);
+        assert_eq!(health.standing, Standing::Healthy);
+    }
+
+    #[test]
     fn calls_from_before_a_quarantine_change_nothing() {
         let (mut health, now) = (Health::default(), Instant::now());
         let old: Vec<_> = (0..20).map(|_| health.admit(now).unwrap()).collect();
@@ -238,7 +261,11 @@ mod tests {
                     Step::Wait(milliseconds) => now += Duration::from_millis(milliseconds),
                     Step::Admit => match health.admit(now) {
                         Ok(ticket) => {
-                            let due = matches!(before, Standing::Quarantined(until) if until <= now);
+                            let due = match before {
+                                Standing::Healthy => false,
+                                Standing::Quarantined(until) => until <= now,
+                                Standing::Probing(since) => now - since >= PROBE,
+                            };
                             prop_assert!(due || before == Standing::Healthy);
                             prop_assert_eq!(due, ticket.probe);
                             open.push(ticket);

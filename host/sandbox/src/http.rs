@@ -6,11 +6,13 @@ use crate::bindings::http;
 use crate::body::Body;
 use crate::call::Out;
 use crate::convert::error_in;
-use crate::egress::{Attach, Outgoing, Response};
+use crate::egress::Response;
+use crate::outgoing::{Attach, Outgoing};
 use crate::state::State;
 
 impl http::Host for State {
     async fn send(&mut self, request: http::Request) -> Out<Resource<Response>> {
+        self.computed = 0;
         let payload = match request.payload {
             http::Payload::Empty => None,
             http::Payload::Bytes(bytes) => Some(Body::from_bytes(bytes.into())),
@@ -37,6 +39,7 @@ impl http::Host for State {
 
 impl http::HostBody for State {
     async fn read(&mut self, body: Resource<Body>) -> Out<Option<Vec<u8>>> {
+        self.computed = 0;
         Ok(match self.table.get_mut(&body)?.next().await {
             None => Ok(None),
             Some(Ok(bytes)) => Ok(Some(bytes.to_vec())),
@@ -45,6 +48,7 @@ impl http::HostBody for State {
     }
 
     async fn read_all(&mut self, body: Resource<Body>, limit: u64) -> Out<Vec<u8>> {
+        self.computed = 0;
         let memory = self.memory.limit();
         let body = self.table.get_mut(&body)?;
         // No component can take more than its memory, so none makes the host hold more.

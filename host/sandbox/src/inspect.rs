@@ -78,7 +78,10 @@ impl Sandbox {
             (Ok(_), None) => Some("it exports neither `provider` nor `backend`, or both".into()),
         };
         let needs = component.resources_required().map(|needs| {
-            let memory = needs.max_initial_memory_size.unwrap_or(0) * PAGE;
+            let memory = needs
+                .max_initial_memory_size
+                .unwrap_or(0)
+                .saturating_mul(PAGE);
             let places = needs.num_memories.div_ceil(MEMORIES).max(1);
             Needs {
                 memories: needs.num_memories,

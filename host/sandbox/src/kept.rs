@@ -19,6 +19,7 @@ use crate::call::{self, Bounds, Out};
 use crate::convert::error_out;
 use crate::gate::{self, Gate, Pass};
 use crate::health::Verdict;
+use crate::load::PROBE;
 use crate::slice;
 use crate::state::{Shared, State};
 
@@ -148,10 +149,11 @@ impl Kept {
     /// What it is, under the operator's name, and its models. `ready`: only if it says that it can serve now.
     pub(crate) async fn describe(
         &self,
+        within: Limit,
         ready: bool,
     ) -> Result<(tensors::BackendInfo, Vec<tensors::ModelInfo>), Error> {
         let name = self.name.clone();
-        self.call(None, Limit::Opening, move |live| {
+        self.call(None, within, move |live| {
             Box::pin(async move {
                 let backend = live.world.evenhand_plugin_backend();
                 if ready && let Err(error) = backend.call_ready(&mut live.store).await? {
@@ -194,6 +196,8 @@ impl Kept {
 /// Which limit of time a call has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Limit {
+    /// The first question.
+    Load,
     /// What only prepares: that it works says nothing about the accelerator's health.
     Opening,
     Deadline,
@@ -213,8 +217,9 @@ impl Owner {
         F: for<'a> FnOnce(&'a mut Live) -> LocalFuture<'a, Out<T>>,
     {
         let name = self.shared.name.clone();
-        let prepares = matches!(within, Limit::Opening);
+        let prepares = matches!(within, Limit::Load | Limit::Opening);
         let (limit, within) = match within {
+            Limit::Load => ("load", PROBE.min(self.bounds.deadline)),
             Limit::Opening | Limit::Deadline => ("deadline", self.bounds.deadline),
             Limit::Idle => ("idle", self.bounds.idle.min(self.bounds.deadline)),
         };

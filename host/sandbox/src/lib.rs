@@ -26,7 +26,9 @@ mod leak_tests;
 mod limits;
 mod load;
 mod logs;
+mod outgoing;
 mod plugin;
+mod pool;
 mod quota;
 mod scrub;
 mod sigv4;
@@ -37,7 +39,7 @@ mod weights;
 mod witness;
 
 pub use body::Body;
-pub use compile::{Cache, Compiler, compile_from_stdin, read_component};
+pub use compile::{Cache, Compiler, Replaced, compile_from_stdin, read_component};
 pub use egress::Secrets;
 pub use engine::Sandbox;
 pub use forward::Forwarded;

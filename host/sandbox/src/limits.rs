@@ -40,7 +40,22 @@ impl MemoryLimit {
     }
 }
 
+/// Most core instances, memories and tables of a store: as many as one of the pool can have.
+const PARTS: usize = crate::engine::MODULES as usize;
+
 impl ResourceLimiter for MemoryLimit {
+    fn instances(&self) -> usize {
+        PARTS
+    }
+
+    fn memories(&self) -> usize {
+        PARTS
+    }
+
+    fn tables(&self) -> usize {
+        PARTS
+    }
+
     fn memory_growing(
         &mut self,
         current: usize,

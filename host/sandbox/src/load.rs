@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use bytesize::ByteSize;
 use tokio::sync::Semaphore;
 use types::config::Plugin as Entry;
+use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::accelerator::AcceleratorPre;
@@ -17,9 +18,10 @@ use crate::convert::error_out;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
-use crate::kept::Kept;
+use crate::kept::{Kept, Limit};
 use crate::plugin::{Guest, Plugin, Provider};
-use crate::state::Shared;
+use crate::state::{Shared, State};
+use crate::witness::Limited;
 
 /// The contract's exports, by which a component shows what it is.
 pub(crate) const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
@@ -33,8 +35,15 @@ pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the packa
 /// What a component is told whose imports can't be linked.
 pub(crate) const UNKNOWN: &str = "it imports what the contract doesn't have";
 
+/// Most calls of one plugin at a time: what [`crate::pool`] gives to it where no other wants any.
+const MOST: usize = CALLS as usize / 2;
+
+/// Most dialects that a plugin may forward, and most bytes of a name.
+const DIALECTS: usize = 16;
+const DIALECT: usize = 64;
+
 /// A plugin must answer the host's first questions in this time.
-const PROBE: Duration = Duration::from_secs(30);
+pub(crate) const PROBE: Duration = Duration::from_secs(30);
 
 impl Sandbox {
     /// Makes a plugin of a component's bytes: compiles it, links it to what its entry grants, and asks it what it is.
@@ -53,8 +62,8 @@ impl Sandbox {
         let grant = &entry.grant;
         let bounds = Bounds::from(&entry.limits);
         ensure!(
-            bounds.concurrency <= CALLS as usize,
-            "limits.concurrency = {} is more than the {CALLS} calls that run at a time over all plugins",
+            bounds.concurrency <= MOST,
+            "limits.concurrency = {} is more than {MOST}: of the {CALLS} calls that run at a time, a plugin has at most half",
             bounds.concurrency
         );
         if !grant.keep {
@@ -65,18 +74,26 @@ impl Sandbox {
                 ByteSize(POOLED_MEMORY)
             );
         }
+        let told = Limited {
+            plugin: entry.name.clone(),
+            witness: self.witness.clone(),
+        };
         let shared = Arc::new(Shared {
             name: entry.name.clone(),
             config: serde_json::to_string(&entry.config)
                 .context("the plugin's config is not JSON")?,
-            egress: Egress::new(grant, &entry.limits, secrets, self.io.clone())?,
+            egress: Egress::new(grant, &entry.limits, secrets, told, self.io.clone())?,
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),
             witness: self.witness.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
-        let component = self.compiler.compile(&place.engine, bytes).await?;
+        let component = self.compiler.compile(&place.engine, bytes).await;
+        for file in self.compiler.replaced() {
+            self.witness.replaced(&file);
+        }
+        let component = component?;
         let (guest, dialects) = self
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;
@@ -88,7 +105,7 @@ impl Sandbox {
             guest,
             dialects,
             permits: Arc::new(Semaphore::new(entry.limits.concurrency)),
-            slots: self.slots.clone(),
+            share: self.pool.share(),
             gate,
             guests: self.guests.clone(),
             shared,
@@ -131,30 +148,9 @@ impl Sandbox {
                     .then(|| ProviderNativeWorldPre::new(pre))
                     .transpose()
                     .map_err(foreign)?;
-                let mut store = call::store(&place.engine, shared, bounds);
-                let asked = async {
-                    let plain = world.instantiate_async(&mut store).await?;
-                    let provider = plain.evenhand_plugin_provider();
-                    if let Err(error) = provider.call_check(&mut store).await? {
-                        return Ok(Err(error));
-                    }
-                    let Some(native) = &native else {
-                        return Ok(Ok(Vec::new()));
-                    };
-                    let world = native.instantiate_async(&mut store).await?;
-                    let native = world.evenhand_plugin_native();
-                    Ok(Ok(native.call_dialects(&mut store).await?))
-                };
-                let within = PROBE.min(bounds.deadline);
-                let outcome = tokio::time::timeout(within, asked).await;
-                let dialects = match outcome {
-                    Err(_) => bail!(call::timed_out(shared, "load", within)),
-                    Ok(Err(trap)) => {
-                        bail!(call::failed(shared, &trap, store.data().memory.hit, bounds))
-                    }
-                    Ok(Ok(Err(error))) => bail!(error_out(error)),
-                    Ok(Ok(Ok(dialects))) => dialects,
-                };
+                let dialects = self
+                    .question(world.clone(), native.clone(), shared, bounds)
+                    .await?;
                 Ok((
                     Guest::Provider(Box::new(Provider {
                         world,
@@ -171,11 +167,7 @@ impl Sandbox {
                 );
                 let pre = AcceleratorPre::new(link()?).map_err(foreign)?;
                 let kept = Kept::start(pre, shared.clone(), bounds.clone())?;
-                let within = PROBE.min(bounds.deadline);
-                match tokio::time::timeout(within, kept.describe(false)).await {
-                    Err(_) => bail!(call::timed_out(shared, "load", within)),
-                    Ok(described) => drop(described?),
-                }
+                drop(kept.describe(Limit::Load, false).await?);
                 Ok((Guest::Accelerator(kept), Vec::new()))
             }
             (false, false) if has(TOOLS) => {
@@ -184,6 +176,56 @@ impl Sandbox {
             (false, false) if exports.is_empty() => bail!("it exports nothing; {EXPECTED}"),
             (false, false) => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
         }
+    }
+
+    /// Asks a provider whether it can work as it is configured, and which dialects it forwards. It computes where calls do.
+    async fn question(
+        &self,
+        world: ProviderWorldPre<State>,
+        native: Option<ProviderNativeWorldPre<State>>,
+        shared: &Arc<Shared>,
+        bounds: &Bounds,
+    ) -> anyhow::Result<Vec<String>> {
+        let (shared, bounds) = (shared.clone(), bounds.clone());
+        let asked = self.guests.spawn(async move {
+            let within = PROBE.min(bounds.deadline);
+            let failed = |trap, store: &Store<State>| {
+                call::failed(&shared, &trap, store.data().memory.hit, &bounds)
+            };
+            let questions = async {
+                let mut store = call::store(world.engine(), &shared, &bounds);
+                let asked = async {
+                    let world = world.instantiate_async(&mut store).await?;
+                    let provider = world.evenhand_plugin_provider();
+                    provider.call_check(&mut store).await
+                };
+                match asked.await {
+                    Err(trap) => return Err(failed(trap, &store)),
+                    Ok(Err(error)) => return Err(error_out(error)),
+                    Ok(Ok(())) => drop(store),
+                }
+                let Some(native) = &native else {
+                    return Ok(Vec::new());
+                };
+                let mut store = call::store(world.engine(), &shared, &bounds);
+                let asked = async {
+                    let world = native.instantiate_async(&mut store).await?;
+                    let native = world.evenhand_plugin_native();
+                    native.call_dialects(&mut store).await
+                };
+                asked.await.map_err(|trap| failed(trap, &store))
+            };
+            let answer = tokio::time::timeout(within, questions).await;
+            answer.unwrap_or_else(|_| Err(call::timed_out(&shared, "load", within)))
+        });
+        let answer = asked.await.ok().flatten();
+        let dialects =
+            answer.context("its first questions were lost in the host; the log says why")??;
+        ensure!(
+            dialects.len() <= DIALECTS && dialects.iter().all(|name| name.len() <= DIALECT),
+            "it forwards more than {DIALECTS} dialects, or one with a name of more than {DIALECT} bytes"
+        );
+        Ok(dialects)
     }
 }
 

@@ -11,6 +11,7 @@ use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::scrub::Masks;
+use crate::witness::Limited;
 
 /// Most bytes that one call may log: one that says more says it to nobody.
 const PER_CALL: u64 = 64 * 1024;
@@ -22,14 +23,16 @@ const PER_LINE: usize = 4 * 1024;
 pub(crate) struct Budget {
     left: AtomicU64,
     masks: Arc<Masks>,
+    told: Limited,
 }
 
 impl Budget {
     /// `masks` has what no line may show.
-    pub(crate) fn new(masks: &Arc<Masks>) -> Self {
+    pub(crate) fn new(masks: &Arc<Masks>, told: Limited) -> Self {
         Self {
             left: AtomicU64::new(PER_CALL),
             masks: masks.clone(),
+            told,
         }
     }
 
@@ -40,8 +43,12 @@ impl Budget {
 
     /// Writes a line, cut where it is too long; nothing once the budget is spent.
     pub(crate) fn write(&self, plugin: &str, level: Level, line: &str) {
-        // Before it is cut: half a secret would not be found.
-        let line = self.masks.mask(line);
+        if self.left.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        // Before it is cut to its length: half a secret would not be found.
+        let end = line.floor_char_boundary(PER_LINE + self.masks.longest());
+        let line = self.masks.mask(&line[..end]);
         let end = line.floor_char_boundary(PER_LINE);
         // A line stays one: a component writes no lines in another's name.
         let line = printable(&line[..end]);
@@ -62,6 +69,7 @@ impl Budget {
             Level::TRACE => tracing::trace!(target: "plugin", plugin, "{line}"),
         }
         if before <= cost {
+            self.told.hit("log");
             tracing::warn!(target: "plugin", plugin, "further lines of this call are dropped: it logged {PER_CALL} bytes");
         }
     }
@@ -181,7 +189,11 @@ mod tests {
     async fn a_line_shows_no_secret_wherever_it_is_cut() {
         let mut masks = Masks::default();
         masks.add(SECRET).unwrap();
-        let budget = Arc::new(Budget::new(&Arc::new(masks)));
+        let told = Limited {
+            plugin: "p".into(),
+            witness: Arc::new(crate::witness::Nobody),
+        };
+        let budget = Arc::new(Budget::new(&Arc::new(masks), told));
         let lines = Lines::default();
         let kept = lines.clone();
         let subscriber = tracing_subscriber::fmt()

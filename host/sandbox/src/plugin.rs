@@ -17,10 +17,24 @@ use crate::bindings::provider::exports::evenhand::plugin::provider::Guest as Exp
 use crate::bindings::wit;
 use crate::call::{self, Bounds, Out};
 use crate::convert::Cross;
-use crate::gate::{Gate, Pass};
+use crate::gate::{self, Gate, Pass};
+use crate::health::Verdict;
 use crate::kept::Kept;
+use crate::pool::{Share, Slots};
 use crate::slice::Guests;
 use crate::state::{Shared, State};
+
+/// Most models that a plugin may list, most bytes of them, and most of a name: several times what the largest vendors have.
+const MODELS: usize = 10_000;
+const MODELS_SIZE: usize = 8 << 20;
+const MODEL_ID: usize = 512;
+
+/// A request that is more than this part of a plugin's memory may be what fills it: it lies there as the host hands it over, as the
+/// component's own types, and as the vendor's.
+const LARGE: u64 = 8;
+
+/// Epochs, of 10 ms each, that a component computes without asking for anything: one that does so waits for nobody.
+const COMPUTES: u32 = 20;
 
 /// What a component is.
 pub(crate) enum Guest {
@@ -51,7 +65,7 @@ pub struct Plugin {
     pub(crate) guest: Guest,
     pub(crate) dialects: Vec<String>,
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) share: Share,
     pub(crate) gate: Gate,
     pub(crate) guests: Guests,
     pub(crate) shared: Arc<Shared>,
@@ -63,7 +77,7 @@ pub(crate) struct Seat {
     /// Of the plugin's `concurrency`.
     pub(crate) permit: OwnedSemaphorePermit,
     /// Of the pool's instances.
-    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) slot: Slots,
 }
 
 impl Plugin {
@@ -96,10 +110,30 @@ impl Plugin {
     /// # Errors
     /// The plugin's or its vendor's.
     pub async fn models(self: &Arc<Self>) -> Result<Vec<ModelInfo>, Error> {
-        let models = self.unary(None, |provider, store| {
+        let models = self.unary(None, 0, |provider, store| {
             Box::pin(async move { provider.call_models(store).await })
         });
-        Ok(models.await?.cross())
+        let models: Vec<ModelInfo> = models.await?.cross();
+        let size = |model: &ModelInfo| {
+            let texts = [&model.display_name, &model.owned_by, &model.raw];
+            let texts = texts.into_iter().flatten().map(String::len);
+            model.id.len() + texts.sum::<usize>()
+        };
+        let good = |model: &ModelInfo| !model.id.is_empty() && model.id.len() <= MODEL_ID;
+        if models.len() > MODELS
+            || models.iter().map(size).sum::<usize>() > MODELS_SIZE
+            || !models.iter().all(good)
+        {
+            let message = format!(
+                "the plugin {:?} lists more than {MODELS} models, more than {MODELS_SIZE} bytes of them, or one whose name is empty or longer than {MODEL_ID} bytes",
+                self.name()
+            );
+            return Err(call::overran(
+                &self.shared,
+                Error::new(ErrorCode::PluginFailed, message),
+            ));
+        }
+        Ok(models)
     }
 
     /// Vectors for texts.
@@ -107,8 +141,9 @@ impl Plugin {
     /// # Errors
     /// The plugin's or its vendor's.
     pub async fn embed(self: &Arc<Self>, request: EmbedRequest) -> Result<Embeddings, Error> {
+        let asked = request.size();
         let request: wit::EmbedRequest = request.cross();
-        let vectors = self.unary(Some(self.gate.admit()?), |provider, store| {
+        let vectors = self.unary(Some(self.gate.admit()?), asked, |provider, store| {
             Box::pin(async move { provider.call_embed(store, &request).await })
         });
         Ok(vectors.await?.cross())
@@ -122,15 +157,21 @@ impl Plugin {
         self: &Arc<Self>,
         request: GenerateRequest,
     ) -> Result<TokenCount, Error> {
+        let asked = request.size();
         let request: wit::GenerateRequest = request.cross();
-        let count = self.unary(Some(self.gate.admit()?), |provider, store| {
+        let count = self.unary(Some(self.gate.admit()?), asked, |provider, store| {
             Box::pin(async move { provider.call_count_tokens(store, &request).await })
         });
         Ok(count.await?.cross())
     }
 
     /// A call with one answer, in an instance of its own.
-    async fn unary<T, F>(self: &Arc<Self>, pass: Option<Pass>, call: F) -> Result<T, Error>
+    async fn unary<T, F>(
+        self: &Arc<Self>,
+        pass: Option<Pass>,
+        asked: usize,
+        call: F,
+    ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
@@ -142,19 +183,19 @@ impl Plugin {
         let task = self.guests.spawn(async move {
             let _seat = seat;
             let provider = plugin.provider()?;
-            let mut store = plugin.store(provider);
+            let mut store = plugin.store(provider, asked);
             let run = async {
                 let world = provider.world.instantiate_async(&mut store).await?;
                 call(world.evenhand_plugin_provider(), &mut store).await
             };
             let outcome = timeout(plugin.bounds.deadline, run).await;
-            plugin.settle(&store, outcome)
+            let outcome = plugin.settle(&store, outcome);
+            if let Some(pass) = pass {
+                pass.tell(plugin.verdict(&store, &outcome));
+            }
+            outcome
         });
-        let outcome = self.ended(task).await?;
-        if let Some(pass) = pass {
-            pass.ended(&outcome);
-        }
-        outcome
+        self.ended(task).await?
     }
 
     /// What a call's task gave.
@@ -177,8 +218,11 @@ impl Plugin {
     }
 
     /// A fresh store for a call.
-    pub(crate) fn store(&self, provider: &Provider) -> Store<State> {
-        call::store(provider.world.engine(), &self.shared, &self.bounds)
+    /// `asked`: bytes of its request.
+    pub(crate) fn store(&self, provider: &Provider, asked: usize) -> Store<State> {
+        let mut store = call::store(provider.world.engine(), &self.shared, &self.bounds);
+        store.data_mut().asked = asked;
+        store
     }
 
     /// Names what went wrong.
@@ -188,7 +232,13 @@ impl Plugin {
         outcome: Result<Out<T>, Elapsed>,
     ) -> Result<T, Error> {
         match outcome {
-            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Ok(value))) => {
+                // It was refused memory, and made do without.
+                if store.data().memory.hit {
+                    self.shared.limited("memory");
+                }
+                Ok(value)
+            }
             Ok(Ok(Err(error))) => {
                 let error = call::said(self.name(), error);
                 Err(match &store.data().blame {
@@ -196,6 +246,9 @@ impl Plugin {
                     _ => error,
                 })
             }
+            Ok(Err(_)) if store.data().memory.hit && self.is_large(store.data().asked) => Err(
+                call::too_large(&self.shared, store.data().asked, &self.bounds),
+            ),
             Ok(Err(trap)) => Err(call::failed(
                 &self.shared,
                 &trap,
@@ -210,12 +263,29 @@ impl Plugin {
         }
     }
 
+    /// A request and its translation may well be more than the plugin's memory.
+    fn is_large(&self, asked: usize) -> bool {
+        asked as u64 >= self.bounds.memory / LARGE
+    }
+
+    /// What a call's outcome says about the plugin. Who is slow is not known, but one that computed until its time was over.
+    pub(crate) fn verdict<T>(&self, store: &Store<State>, outcome: &Result<T, Error>) -> Verdict {
+        match outcome {
+            Err(error)
+                if error.code == ErrorCode::TimedOut && store.data().computed >= COMPUTES =>
+            {
+                Verdict::Failed(error.message.clone())
+            }
+            outcome => gate::verdict(self.name(), outcome),
+        }
+    }
+
     /// Waits for a place, not longer than `queue_wait`.
     pub(crate) async fn seat(&self) -> Result<Seat, Error> {
-        let weight = self.provider()?.weight;
+        let weight = self.provider()?.weight as usize;
         let wait = async {
             let permit = self.permits.clone().acquire_owned().await.ok()?;
-            let slot = self.slots.clone().acquire_many_owned(weight).await.ok()?;
+            let slot = self.share.take(weight).await;
             Some(Seat { permit, slot })
         };
         match timeout(self.bounds.queue_wait, wait).await {

@@ -12,6 +12,7 @@ use types::config::Limits;
 use types::{Error, ErrorCode};
 
 use crate::body::Body;
+use crate::witness::Limited;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -22,7 +23,20 @@ pub(crate) struct Quota {
     rate: Option<Rate>,
     connections: usize,
     free: Arc<Semaphore>,
+    /// KiB that the host may hold of bodies that are to be signed.
+    room: Arc<Semaphore>,
+    told: Limited,
 }
+
+/// Bytes that the host holds for the plugin.
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "they count while it is held")] Option<OwnedSemaphorePermit>,
+);
+
+/// How many bodies of the largest size are held at a time.
+const BODIES: u64 = 4;
+
+const KIB: u64 = 1024;
 
 /// Held from the moment that a request is sent until its answer's body has ended.
 pub(crate) struct Place(
@@ -30,8 +44,9 @@ pub(crate) struct Place(
 );
 
 impl Quota {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, told: Limited) -> Self {
         Self {
+            told,
             request_bytes: limits.request_bytes,
             response_bytes: limits.response_bytes,
             rate: limits.requests_per_minute.map(Rate::new),
@@ -39,12 +54,14 @@ impl Quota {
             free: Arc::new(Semaphore::new(
                 limits.connections.min(Semaphore::MAX_PERMITS),
             )),
+            room: Arc::new(Semaphore::new(room(limits.request_bytes))),
         }
     }
 
     /// A request may be sent now.
     pub(crate) fn place(&self) -> Result<Place, Error> {
         let Ok(permit) = self.free.clone().try_acquire_owned() else {
+            self.told.hit("connections");
             let message = format!(
                 "{} requests of the plugin are open, as many as limits.connections allows; try again",
                 self.connections
@@ -58,6 +75,7 @@ impl Quota {
         if let Some(rate) = &self.rate
             && let Err(wait) = rate.take(Instant::now())
         {
+            self.told.hit("requests_per_minute");
             let message = format!(
                 "the plugin sent {} requests in a minute, as many as limits.requests_per_minute allows",
                 rate.most
@@ -70,7 +88,7 @@ impl Quota {
     /// Is a body of this length within its limit?
     pub(crate) fn admits(&self, length: u64) -> Result<(), Error> {
         match length > self.request_bytes.as_u64() {
-            true => Err(too_large(self.request_bytes)),
+            true => Err(too_large(self.request_bytes, &self.told)),
             false => Ok(()),
         }
     }
@@ -87,26 +105,43 @@ impl Quota {
     }
 
     /// A request's body once all of it is here.
-    pub(crate) async fn whole(&self, body: Body) -> Result<Body, Error> {
-        match body.into_bytes_or_stream() {
-            Ok(bytes) => Ok(Body::from_bytes(bytes)),
-            Err(stream) => {
-                let pieces = self.limited(stream);
-                let all = pieces.try_fold(BytesMut::new(), |mut all, piece| async move {
-                    all.extend_from_slice(&piece);
-                    Ok(all)
-                });
-                Ok(Body::from_bytes(all.await?.freeze()))
+    pub(crate) async fn whole(&self, body: Body) -> Result<(Bytes, Held), Error> {
+        let mut stream = match body.into_bytes_or_stream() {
+            Ok(bytes) => return Ok((bytes, Held(None))),
+            Err(stream) => self.limited(stream),
+        };
+        let (mut all, mut held) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
+        while let Some(piece) = stream.try_next().await? {
+            let needs = (all.len() + piece.len()).div_ceil(KIB as usize);
+            let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let more = u32::try_from(needs - has).unwrap_or(u32::MAX);
+            let Ok(more) = self.room.clone().try_acquire_many_owned(more) else {
+                self.told.hit("request_bytes");
+                let message = format!(
+                    "the plugin's requests that wait to be signed have {BODIES} times limits.request_bytes, which is {}; try again",
+                    self.request_bytes
+                );
+                return Err(later(
+                    ErrorCode::Overloaded,
+                    message,
+                    Duration::from_secs(1),
+                ));
+            };
+            match &mut held {
+                Some(held) => held.merge(more),
+                none => *none = Some(more),
             }
+            all.extend_from_slice(&piece);
         }
+        Ok((all.freeze(), Held(held)))
     }
 
     fn limited(
         &self,
         body: BoxStream<'static, Result<Bytes, Error>>,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let limit = self.request_bytes;
-        within(body, limit, (), move || too_large(limit))
+        let (limit, told) = (self.request_bytes, self.told.clone());
+        within(body, limit, (), move || too_large(limit, &told))
     }
 
     /// An answer's body, within its limit. At its end the place is free.
@@ -115,8 +150,9 @@ impl Quota {
         body: BoxStream<'static, Result<Bytes, Error>>,
         place: Place,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let limit = self.response_bytes;
+        let (limit, told) = (self.response_bytes, self.told.clone());
         within(body, limit, place, move || {
+            told.hit("response_bytes");
             let message =
                 format!("the answer's body is larger than limits.response_bytes, which is {limit}");
             Error::new(ErrorCode::Upstream, message)
@@ -146,7 +182,16 @@ fn within(
     .boxed()
 }
 
-fn too_large(limit: ByteSize) -> Error {
+/// KiB.
+fn room(request_bytes: ByteSize) -> usize {
+    let kib = request_bytes.as_u64().div_ceil(KIB).saturating_mul(BODIES);
+    usize::try_from(kib).map_or(Semaphore::MAX_PERMITS, |kib| {
+        kib.min(Semaphore::MAX_PERMITS)
+    })
+}
+
+fn too_large(limit: ByteSize, told: &Limited) -> Error {
+    told.hit("request_bytes");
     let message =
         format!("the request's body is larger than limits.request_bytes, which is {limit}");
     Error::new(ErrorCode::TooLarge, message)

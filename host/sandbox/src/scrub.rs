@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::ensure;
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,7 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream, StreamExt};
 use memchr::memchr_iter;
 use memchr::memmem::Finder;
-use types::Error;
+use types::{Error, ErrorCode};
 use zeroize::Zeroizing;
 
 /// Shortest value that is masked. A shorter one would be found by chance in texts that have nothing to do with it, and whoever sees
@@ -26,7 +27,7 @@ const MASK: u8 = b'*';
 
 /// What is masked. The texts are wiped when it is dropped; a compiled automaton of all of them would not be.
 #[derive(Default)]
-pub(crate) struct Masks(Vec<Zeroizing<Vec<u8>>>);
+pub(crate) struct Masks(Vec<Arc<Zeroizing<Vec<u8>>>>);
 
 impl Masks {
     /// Adds a value, and the form that it has in a query.
@@ -43,12 +44,20 @@ impl Masks {
         );
         let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
         for form in [value.to_owned(), encoded] {
-            let form = Zeroizing::new(form.into_bytes());
-            if !self.0.contains(&form) {
-                self.0.push(form);
-            }
+            self.push(Arc::new(Zeroizing::new(form.into_bytes())));
         }
         Ok(())
+    }
+
+    /// Adds what others mask.
+    pub(crate) fn extend(&mut self, others: &Masks) {
+        others.0.iter().cloned().for_each(|text| self.push(text));
+    }
+
+    fn push(&mut self, text: Arc<Zeroizing<Vec<u8>>>) {
+        if !self.0.contains(&text) {
+            self.0.push(text);
+        }
     }
 
     /// Nothing is masked.
@@ -99,6 +108,39 @@ impl Masks {
     }
 }
 
+/// So much of a value, of its beginning, is in no answer by chance. Many vendors' keys begin with a dozen bytes that all have.
+const NEAR: usize = SHORTEST;
+
+/// So many answers may break off within a value. Each tells who sees where chunks end whether the bytes before were right, so that
+/// somebody who makes a vendor say one guess after the other learns a byte by some forty of them.
+const GUESSES: u32 = 20;
+
+/// How often answers to a plugin came close to one of its secrets.
+#[derive(Default)]
+pub(crate) struct Guesses(AtomicU32);
+
+impl Guesses {
+    fn count(&self, near: u32) -> Result<(), Error> {
+        if near == 0 {
+            return Ok(());
+        }
+        self.0.fetch_add(near, Ordering::Relaxed);
+        self.check()
+    }
+
+    /// # Errors
+    /// There were too many.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.0.load(Ordering::Relaxed) > GUESSES {
+            true => Err(Error::new(
+                ErrorCode::RefusedByPolicy,
+                "answers to this plugin broke off within one of its secrets too often, as if somebody was guessing it: load the plugin anew, with another secret",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Masks a text that comes in chunks.
 pub(crate) struct Scrubber {
     masks: Arc<Masks>,
@@ -106,6 +148,8 @@ pub(crate) struct Scrubber {
     held: BytesMut,
     /// So many of the first bytes held belong to a value that began before them.
     covered: usize,
+    /// How often [`NEAR`] bytes or more were held that began no value.
+    near: u32,
 }
 
 impl Scrubber {
@@ -114,12 +158,14 @@ impl Scrubber {
             masks,
             held: BytesMut::new(),
             covered: 0,
+            near: 0,
         }
     }
 
     /// Takes a chunk and gives what is certain: the chunk itself where it has nothing to hide.
     pub(crate) fn push(&mut self, chunk: Bytes) -> Bytes {
-        let text = if self.held.is_empty() {
+        let waited = self.held.len();
+        let text = if waited == 0 {
             chunk
         } else {
             self.held.extend_from_slice(&chunk);
@@ -127,6 +173,8 @@ impl Scrubber {
         };
         let certain = text.len() - self.masks.beginning(&text);
         let mut found = self.masks.find(&text);
+        let value = found.iter().any(|at| at.start == 0);
+        self.near += u32::from(waited >= NEAR && certain > 0 && !value);
         if self.covered > 0 {
             found.push(0..self.covered.min(text.len()));
         }
@@ -151,6 +199,7 @@ impl Scrubber {
         let mut rest = self.held.split();
         let covered = std::mem::take(&mut self.covered).min(rest.len());
         rest[..covered].fill(MASK);
+        self.near += u32::from(rest.len() >= NEAR);
         // A value that lies whole in what could have begun a longer one.
         for at in self.masks.find(&rest) {
             rest[at].fill(MASK);
@@ -162,17 +211,23 @@ impl Scrubber {
 /// A body as it comes, without the values.
 pub(crate) fn stream(
     masks: &Arc<Masks>,
+    guesses: &Arc<Guesses>,
     body: BoxStream<'static, Result<Bytes, Error>>,
 ) -> BoxStream<'static, Result<Bytes, Error>> {
     if masks.is_empty() {
         return body;
     }
     let mut scrubber = Scrubber::new(masks.clone());
+    let guesses = guesses.clone();
     body.map(Some)
         .chain(stream::iter([None]))
-        .map(move |piece| match piece {
-            Some(piece) => piece.map(|piece| scrubber.push(piece)),
-            None => Ok(scrubber.finish()),
+        .map(move |piece| {
+            let known = match piece {
+                Some(piece) => scrubber.push(piece?),
+                None => scrubber.finish(),
+            };
+            guesses.count(std::mem::take(&mut scrubber.near))?;
+            Ok(known)
         })
         // A chunk that is held back whole is no progress.
         .filter(|piece| ready(!matches!(piece, Ok(piece) if piece.is_empty())))
@@ -279,6 +334,27 @@ mod tests {
             // Nor is it copied.
             prop_assert_eq!(out.as_ptr(), chunk.as_ptr());
         }
+    }
+
+    #[test]
+    fn who_guesses_is_stopped_and_who_tells_is_not() {
+        let secret = "sk-0123456789abcdefghijkl";
+        let guess = |text: &str, rest: &str| {
+            let mut scrubber = Scrubber::new(masks(&[secret.to_owned()]));
+            scrubber.push(Bytes::from(text.to_owned()));
+            scrubber.push(Bytes::from(rest.to_owned()));
+            scrubber.finish();
+            scrubber.near
+        };
+        assert_eq!(guess(&secret[..NEAR], "!"), 1);
+        assert_eq!(guess(&secret[..NEAR], ""), 1);
+        // Less than that is in every second answer about keys; a wrong guess and the value itself tell nothing new.
+        assert_eq!(guess(&secret[..NEAR - 1], "!"), 0);
+        assert_eq!(guess("sk-0123456789abcX", "!"), 0);
+        assert_eq!(guess(&secret[..NEAR], &secret[NEAR..]), 0);
+        let guesses = Guesses::default();
+        assert!(guesses.count(GUESSES).is_ok() && guesses.count(0).is_ok());
+        assert!(guesses.count(1).is_err() && guesses.check().is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::broker::Broker;
 use crate::egress::Egress;
 use crate::limits::MemoryLimit;
 use crate::logs;
+use crate::outgoing::FIELDS_SIZE;
 use crate::wasi::Gate;
 use crate::weights::Granted;
 use crate::witness::Told;
@@ -26,6 +27,9 @@ pub(crate) struct Shared {
     pub(crate) witness: Told,
 }
 
+/// Most random bytes of one call to the host, which gives way to nobody while it makes them.
+const RANDOM: u64 = 64 * 1024;
+
 /// The data of one store.
 pub(crate) struct State {
     wasi: WasiCtx,
@@ -35,6 +39,12 @@ pub(crate) struct State {
     pub(crate) log: Arc<logs::Budget>,
     /// The accelerator that failed this call.
     pub(crate) blame: Option<String>,
+    /// As many as are open on accelerators, and one.
+    pub(crate) opened: Arc<()>,
+    /// Bytes of the request.
+    pub(crate) asked: usize,
+    /// Epochs that it computed for since it last asked for something outside.
+    pub(crate) computed: u32,
     pub(crate) http: WasiHttpCtx,
     pub(crate) gate: Gate,
 }
@@ -43,11 +53,14 @@ impl State {
     pub(crate) fn new(plugin: Arc<Shared>, memory: u64, handles: usize) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles);
-        let log = Arc::new(logs::Budget::new(plugin.egress.masks()));
+        let log = Arc::new(logs::Budget::new(plugin.egress.masks(), plugin.limits()));
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS_SIZE);
         // No environment, arguments, files or sockets; clocks and randomness are wasmtime-wasi's defaults.
         let wasi = WasiCtx::builder()
             .allow_tcp(false)
             .allow_udp(false)
+            .max_random_size(RANDOM)
             .stdout(logs::Output::new(&plugin.name, &log))
             .stderr(logs::Output::new(&plugin.name, &log))
             .build();
@@ -56,10 +69,13 @@ impl State {
             table,
             memory: MemoryLimit::new(memory),
             gate: Gate(plugin.clone()),
-            http: WasiHttpCtx::new(),
+            http,
             plugin,
             log,
             blame: None,
+            opened: Arc::default(),
+            asked: 0,
+            computed: 0,
         }
     }
 }

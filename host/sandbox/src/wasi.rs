@@ -15,7 +15,8 @@ use wasmtime_wasi_http::{
 };
 
 use crate::body::Body;
-use crate::egress::{Attach, Outgoing, Response};
+use crate::egress::Response;
+use crate::outgoing::{Attach, Outgoing};
 use crate::state::{Shared, State};
 
 /// Sends a component's requests through its plugin's gate.
@@ -107,6 +108,7 @@ fn told(error: Error) -> WasiError {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.computed = 0;
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use types::{Error, ErrorCode};
-use url::Url;
 
-use crate::egress::{Outgoing, Response};
+use crate::compile::Replaced;
+use crate::egress::Response;
+use crate::outgoing::Outgoing;
 use crate::state::Shared;
+
+/// Most bytes that are told of what a plugin wanted, and of why it didn't get it.
+const TO: usize = 200;
+const REASON: usize = 1000;
 
 /// Is told what plugins tried. It is called in the middle of calls, by many threads, and must not wait.
 pub trait Witness: Send + Sync {
@@ -19,6 +24,9 @@ pub trait Witness: Send + Sync {
 
     /// The plugin gets no calls for a while, for this reason; without one, it gets calls again.
     fn quarantined(&self, plugin: &str, reason: Option<&str>);
+
+    /// A file of the compile cache was not used.
+    fn replaced(&self, file: &Replaced);
 }
 
 /// Nobody is told.
@@ -28,15 +36,30 @@ impl Witness for Nobody {
     fn refused(&self, _: &str, _: &str, _: &str) {}
     fn limited(&self, _: &str, _: &'static str) {}
     fn quarantined(&self, _: &str, _: Option<&str>) {}
+    fn replaced(&self, _: &Replaced) {}
 }
 
 /// The witness of a sandbox and its clones. It is set once, before plugins are loaded.
 pub(crate) type Told = Arc<dyn Witness>;
 
+/// Tells of one plugin's limits.
+#[derive(Clone)]
+pub(crate) struct Limited {
+    pub(crate) plugin: String,
+    pub(crate) witness: Told,
+}
+
+impl Limited {
+    /// The plugin ran into this limit.
+    pub(crate) fn hit(&self, limit: &'static str) {
+        self.witness.limited(&self.plugin, limit);
+    }
+}
+
 impl Shared {
     /// Sends what a component wants to send, if that is granted. All ways out of a sandbox lead through here.
     pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
-        let to = target(&out);
+        let to = out.target();
         let sent = self.egress.send(out).await;
         if let Err(error) = &sent
             && error.code == ErrorCode::RefusedByPolicy
@@ -48,19 +71,22 @@ impl Shared {
 
     /// Tells of a refusal.
     pub(crate) fn refused(&self, to: &str, error: &Error) {
-        self.witness.refused(&self.name, to, &error.message);
+        // The component's own text, of any length.
+        let cut = |text: &'_ str, most| text[..text.floor_char_boundary(most)].to_owned();
+        let (to, reason) = (cut(to, TO), cut(&error.message, REASON));
+        self.witness.refused(&self.name, &to, &reason);
     }
 
     /// Tells of a limit.
     pub(crate) fn limited(&self, limit: &'static str) {
         self.witness.limited(&self.name, limit);
     }
-}
 
-/// Method and origin. A path or query would make a new row of every request.
-fn target(out: &Outgoing) -> String {
-    match Url::parse(&out.url) {
-        Ok(url) => format!("{} {}", out.method, url.origin().ascii_serialization()),
-        Err(_) => format!("{} no URL", out.method),
+    /// Tells of limits wherever it is given to.
+    pub(crate) fn limits(&self) -> Limited {
+        Limited {
+            plugin: self.name.clone(),
+            witness: self.witness.clone(),
+        }
     }
 }

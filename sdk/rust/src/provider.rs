@@ -57,6 +57,12 @@ pub trait Provider: 'static {
     /// Wire formats that the vendor itself speaks: requests of clients in these come to [`Provider::forward`].
     const DIALECTS: &'static [&'static str] = &[];
 
+    /// Which of [`Provider::DIALECTS`] are forwarded under this configuration. Asked once, at load, after
+    /// [`Provider::check`]; a new configuration is asked anew.
+    fn dialects() -> Vec<String> {
+        Self::DIALECTS.iter().map(ToString::to_string).collect()
+    }
+
     /// Hands a client's request on as it is: names destination and credential.
     ///
     /// # Errors
@@ -141,7 +147,7 @@ impl<P: Provider> provider::Guest for ProviderComponent<P> {
 
 impl<P: Provider> native::Guest for ProviderComponent<P> {
     fn dialects() -> Vec<String> {
-        P::DIALECTS.iter().map(ToString::to_string).collect()
+        P::dialects()
     }
 
     fn forward(request: NativeRequest, body: wire::Body) -> Result<wire::Response, Error> {

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
@@ -31,6 +32,34 @@ pub struct Cache {
     folder: PathBuf,
     size: u64,
     key: hmac::Key,
+    /// What nobody was told of yet.
+    replaced: Mutex<Vec<Replaced>>,
+}
+
+/// A file of a cache that was not ours or was changed. It was not used, and is made anew.
+#[derive(Debug)]
+pub struct Replaced {
+    /// Where it is.
+    pub file: PathBuf,
+    /// It is the key of all entries; else it is an entry.
+    pub is_key: bool,
+    /// What was wrong with it.
+    pub reason: String,
+}
+
+impl Replaced {
+    fn new(file: &Path, is_key: bool, reason: &anyhow::Error) -> Self {
+        let reason = format!("{reason:#}");
+        tracing::warn!(
+            file = %file.display(),
+            "a file of the compile cache is not ours or was changed; it is made anew: {reason}"
+        );
+        Self {
+            file: file.into(),
+            is_key,
+            reason,
+        }
+    }
 }
 
 /// What an entry is made of: component and engine.
@@ -55,12 +84,29 @@ impl Cache {
             .mode(0o700)
             .create(&folder)
             .with_context(|| format!("the folder {} can't be made", folder.display()));
-        let key = opened.and_then(|()| key(&folder.join(KEY)))?;
+        let mut replaced = Vec::new();
+        let key = opened.and_then(|()| key(&folder.join(KEY), &mut replaced))?;
         Ok(Self {
             folder,
             size,
             key: hmac::Key::new(HMAC_SHA256, &key),
+            replaced: Mutex::new(replaced),
         })
+    }
+
+    /// An entry is not used.
+    pub(super) fn refuse(&self, name: &Name, reason: &anyhow::Error) {
+        let replaced = Replaced::new(&self.file(name), false, reason);
+        self.lock().push(replaced);
+    }
+
+    /// What was refused since this was asked for.
+    pub(super) fn replaced(&self) -> Vec<Replaced> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Replaced>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where an entry is.
@@ -161,12 +207,12 @@ impl Hasher for Digest {
 }
 
 /// The folder's key. One that others could read, or of another length, is no key: there will be a new one.
-fn key(file: &Path) -> anyhow::Result<Vec<u8>> {
+fn key(file: &Path, replaced: &mut Vec<Replaced>) -> anyhow::Result<Vec<u8>> {
     match existing(file) {
         Ok(Some(key)) => return Ok(key),
         Ok(None) => {}
         Err(reason) => {
-            super::audit("cache-key-replaced", file, &reason);
+            replaced.push(Replaced::new(file, true, &reason));
             fs::remove_file(file)
                 .with_context(|| format!("{} can't be replaced", file.display()))?;
         }

@@ -21,7 +21,7 @@ use crate::load::EXPECTED;
 
 use cache::{Miss, Name};
 
-pub use cache::Cache;
+pub use cache::{Cache, Replaced};
 pub use child::compile_from_stdin;
 
 /// Largest component. Those that bring a scripting language's runtime have up to 40 MB.
@@ -68,6 +68,12 @@ impl Compiler {
     pub fn cached(self, cache: Cache) -> Self {
         let cache = Some(Arc::new(cache));
         Self { cache, ..self }
+    }
+
+    /// What of the cache was refused since this was asked for.
+    pub(crate) fn replaced(&self) -> Vec<Replaced> {
+        let cache = self.cache.as_ref();
+        cache.map(|cache| cache.replaced()).unwrap_or_default()
     }
 
     /// Code that `engine` runs, of a component's bytes.
@@ -130,20 +136,10 @@ impl Cache {
             Err(Miss::Refused(reason)) => Err(reason),
         };
         kept.map_err(|reason| {
-            audit("cache-entry-refused", self.file(&name), &reason);
+            self.refuse(&name, &reason);
             name
         })
     }
-}
-
-/// Says what an operator should look into: it did not happen by itself.
-fn audit(event: &str, file: impl AsRef<Path>, reason: &anyhow::Error) {
-    tracing::warn!(
-        target: "audit",
-        event,
-        file = %file.as_ref().display(),
-        "a file of the compile cache is not ours or was changed; it is made anew: {reason:#}"
-    );
 }
 
 /// Runs what takes long, but not for ever, beside what serves.

@@ -206,6 +206,19 @@ fn who_finds_no_place_is_told_when_to_come_again() {
 }
 
 #[test]
+fn a_list_of_models_has_an_end() {
+    let world = World::new();
+    world.run(async {
+        let few = world.misbehaving("config = { models = 10000 }").await;
+        assert_eq!(few.models().await.unwrap().len(), 10_000);
+        let many = world.misbehaving("config = { models = 10001 }").await;
+        let error = many.models().await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PluginFailed);
+        assert!(error.message.contains("10000 models"), "{error}");
+    });
+}
+
+#[test]
 fn logs_are_capped() {
     let lines = crate::support::logged();
     let world = World::new();

@@ -4,6 +4,7 @@
 
 mod accelerators;
 mod fairness;
+mod guessing;
 mod limits;
 mod load;
 mod memory;

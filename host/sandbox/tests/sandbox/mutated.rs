@@ -1,5 +1,6 @@
-//! Loading never panics, whatever the bytes are.
+//! Loading never panics, whatever the bytes are: mutations of what is valid, and what wasm-smith makes up.
 
+use arbitrary::{Arbitrary, Unstructured};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -72,5 +73,15 @@ fn any_mutation_of_a_real_plugin() {
         let mut bytes = real.clone();
         mutate(&mut bytes[head.clone()], &changes);
         loads_or_says_why(&world, bytes);
+    });
+}
+
+#[test]
+fn any_component_that_is_made_up() {
+    let world = World::new();
+    proptest!(ProptestConfig::with_cases(200), |(seed in vec(any::<u8>(), 100..3000))| {
+        if let Ok(component) = wasm_smith::Component::arbitrary(&mut Unstructured::new(&seed)) {
+            loads_or_says_why(&world, component.to_bytes());
+        }
     });
 }

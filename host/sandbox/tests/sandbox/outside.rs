@@ -151,6 +151,10 @@ fn fields_that_frame_or_name_another_host_are_refused() {
             ("cookie", "a=b"),
             ("proxy-authorization", "Basic x"),
             ("expect", "100-continue"),
+            ("x-key", "a credential of its own"),
+            ("x-http-method-override", "DELETE"),
+            ("x-original-url", "/admin"),
+            ("x-forwarded-host", "elsewhere.example"),
             ("x-a", "b\r\nx-c: d"),
             ("x-a\r\nx-c", "d"),
             ("x-a", "b\u{0}"),
@@ -162,6 +166,29 @@ fn fields_that_frame_or_name_another_host_are_refused() {
             });
             let error = send(&hostile, wanted).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::RefusedByPolicy, "{name}: {value}");
+        }
+        for (method, url, named) in [
+            (
+                "POST",
+                format!("{}/?a=b&key=mine", vendor.origin()),
+                "a secret's",
+            ),
+            (
+                "POST",
+                format!("{}/?%6Bey=mine", vendor.origin()),
+                "a secret's",
+            ),
+            (
+                "POST",
+                format!("{}/{}", vendor.origin(), "%25".repeat(20_000)),
+                "a URL has",
+            ),
+            (&*"P".repeat(1 << 20), vendor.origin(), "a method has"),
+        ] {
+            let error = send(&hostile, json!({"method": method, "url": url})).await;
+            let error = error.unwrap_err();
+            assert_eq!(error.code, ErrorCode::RefusedByPolicy);
+            assert!(error.message.contains(named), "{error}");
         }
         let many: Vec<_> = (0..30_000).map(|_| ["x", ""]).collect();
         let wanted = json!({"method": "POST", "url": vendor.origin(), "headers": many});
@@ -209,8 +236,7 @@ fn a_credential_is_attached_by_name_towards_its_origins() {
         let vendor = Vendor::start().await;
         let hostile = granted(&world, &vendor, "POST /*", "").await;
         let wanted = |name: &str| {
-            json!({"method": "POST", "url": format!("{}/?a=b", vendor.origin()), "credential": name,
-                   "headers": [["x-key", "of the guest"]]})
+            json!({"method": "POST", "url": format!("{}/?a=b", vendor.origin()), "credential": name})
         };
         send(&hostile, wanted("key")).await.unwrap();
         let seen = vendor.last().0.unwrap();

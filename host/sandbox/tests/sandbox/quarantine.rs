@@ -57,6 +57,37 @@ fn every_kind_of_failure_counts_and_a_good_call_heals() {
     });
 }
 
+/// One that asks for nothing waits for nobody: whoever is slow, it is the plugin.
+#[test]
+fn one_that_computes_until_its_time_is_over_fails() {
+    let world = World::new();
+    world.run(async {
+        let hostile = world.misbehaving("limits = { deadline = \"400ms\" }").await;
+        for _ in 0..5 {
+            let error = fails(&hostile, "spin", "").await;
+            assert_eq!(error.code, ErrorCode::TimedOut);
+        }
+        let refused = fails(&hostile, "answer", "").await;
+        assert!(refused.message.contains("in quarantine"), "{refused}");
+    });
+}
+
+/// A client's request that is larger than the plugin can take is the client's matter.
+#[test]
+fn a_large_request_puts_nobody_into_quarantine() {
+    let world = World::new();
+    world.run(async {
+        let hostile = world.misbehaving("limits = { memory = \"6MiB\" }").await;
+        let large = "x".repeat(5 << 20);
+        for _ in 0..6 {
+            let error = fails(&hostile, "answer", &large).await;
+            assert_eq!(error.code, ErrorCode::TooLarge, "{error}");
+            assert!(error.message.contains("memory limit"), "{error}");
+        }
+        assert_eq!(says(&hostile, "answer", "").await, "here");
+    });
+}
+
 #[test]
 fn a_cancelled_probe_leaves_its_place() {
     let world = World::new();

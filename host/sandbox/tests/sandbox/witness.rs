@@ -2,9 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use sandbox::Witness;
+use sandbox::{Replaced, Witness};
 
+use futures::StreamExt;
+use serde_json::json;
+
+use crate::outside::{forward, granted};
 use crate::support::{World, ask, says};
+use crate::vendor::Vendor;
 
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
@@ -23,6 +28,10 @@ impl Witness for Notes {
 
     fn limited(&self, plugin: &str, limit: &'static str) {
         self.0.lock().unwrap().push(format!("{plugin} {limit}"));
+    }
+
+    fn replaced(&self, file: &Replaced) {
+        panic!("tests have no cache: {file:?}");
     }
 
     fn quarantined(&self, plugin: &str, reason: Option<&str>) {
@@ -77,6 +86,7 @@ fn limits_and_refusals_are_told() {
                 Some("hostile > POST http://127.0.0.1:9"),
             ),
             ("", "weights", "none", Some("hostile > weights")),
+            ("", "flood", "10000", Some("hostile log")),
         ] {
             let hostile = world.misbehaving(text).await;
             let _ = ask(&hostile, model, said).await;
@@ -85,6 +95,37 @@ fn limits_and_refusals_are_told() {
             assert_eq!(seen, expected, "{model}");
         }
         std::fs::remove_file(&weights).unwrap();
+
+        let vendor = Vendor::start().await;
+        for (limit, path, times, told) in [
+            ("request_bytes = 3", "x", 1, "hostile request_bytes"),
+            ("response_bytes = 20", "echo", 1, "hostile response_bytes"),
+            (
+                "requests_per_minute = 1",
+                "x",
+                2,
+                "hostile requests_per_minute",
+            ),
+        ] {
+            let limits = format!("[plugin.limits]\n{limit}");
+            let hostile = granted(&world, &vendor, "POST /*", &limits).await;
+            for _ in 0..times {
+                if let Ok(answer) = forward(&hostile, path).await {
+                    let _: Vec<_> = answer.body.collect().await;
+                }
+            }
+            assert_eq!(notes.take(), [told]);
+        }
+        let limits = "[plugin.limits]\nconnections = 1";
+        let hostile = granted(&world, &vendor, "POST /*", limits).await;
+        let open = forward(&hostile, "stream").await.unwrap();
+        assert!(forward(&hostile, "x").await.is_err());
+        drop(open);
+        assert_eq!(notes.take(), ["hostile connections"]);
+
+        let long = json!({"method": "P".repeat(1 << 20), "url": "x".repeat(1 << 20)});
+        let _ = ask(&hostile, "send", &long.to_string()).await;
+        assert!(notes.take().iter().all(|note| note.len() < 300));
 
         let single = "limits = { concurrency = 1, queue_wait = \"50ms\", deadline = \"5s\" }";
         let hostile = world.misbehaving(single).await;

@@ -206,3 +206,35 @@ pub struct Message {
     /// As for a part.
     pub provider_data: Option<String>,
 }
+
+impl Content {
+    /// About how many bytes it is.
+    pub(super) fn size(&self) -> usize {
+        let source = |source: &Source| source.passages.iter().map(String::len).sum::<usize>();
+        match self {
+            Self::Text(text) => text.text.len(),
+            Self::Image(media) | Self::Audio(media) | Self::File(media) => media.size(),
+            Self::Reasoning(reasoning) => reasoning.text.len(),
+            Self::Refusal(text) | Self::Other(text) => text.len(),
+            Self::ToolCall(call) => call.name.len() + call.arguments.len(),
+            Self::ToolResult(result) => {
+                let sizes = result.content.iter().map(|content| match content {
+                    ResultContent::Text(text) => text.len(),
+                    ResultContent::Image(media) | ResultContent::File(media) => media.size(),
+                    ResultContent::Source(found) => source(found),
+                });
+                sizes.sum()
+            }
+            Self::Source(found) => source(found),
+        }
+    }
+}
+
+impl Media {
+    fn size(&self) -> usize {
+        match &self.source {
+            MediaSource::Bytes(bytes) => bytes.len(),
+            MediaSource::Url(text) | MediaSource::FileId(text) => text.len(),
+        }
+    }
+}

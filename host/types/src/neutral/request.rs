@@ -235,3 +235,34 @@ pub struct ModelInfo {
     /// The vendor's own entry, where it says more.
     pub raw: Option<String>,
 }
+
+impl GenerateRequest {
+    /// About how many bytes it is: of its texts, media and tools.
+    pub fn size(&self) -> usize {
+        let data = |data: &Option<String>| data.as_ref().map_or(0, String::len);
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        let parts = parts.map(|part| part.content.size() + data(&part.provider_data));
+        let tools = self.tools.iter().map(|tool| match tool {
+            Tool::Function(tool) => {
+                tool.name.len() + data(&tool.description) + data(&tool.parameters)
+            }
+            Tool::Provider(tool) => tool.definition.len(),
+        });
+        let output = match &self.output {
+            OutputFormat::JsonSchema(schema) => schema.schema.len(),
+            OutputFormat::Text | OutputFormat::Json => 0,
+        };
+        let extensions = self.extensions.iter().map(|more| more.fields.len());
+        parts.chain(tools).chain(extensions).sum::<usize>() + output
+    }
+}
+
+impl EmbedRequest {
+    /// About how many bytes it is.
+    pub fn size(&self) -> usize {
+        match &self.input {
+            EmbedInput::Texts(texts) => texts.iter().map(String::len).sum(),
+            EmbedInput::Tokens(tokens) => tokens.iter().map(|text| size_of_val(&text[..])).sum(),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
-use crate::usage::usage;
+use crate::chat::usage;
 
 /// The wire format of embeddings that is native here.
 pub(crate) const DIALECT: &str = "openai-embeddings";

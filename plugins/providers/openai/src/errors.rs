@@ -23,8 +23,28 @@ pub(crate) fn refusal(response: ErrorResponse) -> Error {
 fn code(error: &Value) -> Option<ErrorCode> {
     let words = [error["code"].as_str(), error["type"].as_str()];
     words.into_iter().flatten().find_map(|word| match word {
-        "insufficient_quota" => Some(ErrorCode::Forbidden),
-        "context_length_exceeded" => Some(ErrorCode::TooLarge),
+        "insufficient_quota" | "data_residency_mismatch" => Some(ErrorCode::Forbidden),
+        "context_length_exceeded" | "image_too_large" | "image_file_too_large" => {
+            Some(ErrorCode::TooLarge)
+        }
+        "vector_store_timeout" => Some(ErrorCode::TimedOut),
+        // What `failed` says of the request, where no status does.
+        "invalid_prompt"
+        | "invalid_encrypted_content"
+        | "bio_policy"
+        | "misalignment_policy_violation"
+        | "image_content_policy_violation"
+        | "invalid_image"
+        | "invalid_image_format"
+        | "invalid_image_mode"
+        | "invalid_base64_image"
+        | "invalid_image_url"
+        | "image_too_small"
+        | "image_parse_error"
+        | "unsupported_image_media_type"
+        | "empty_image_file"
+        | "failed_to_download_image"
+        | "image_file_not_found" => Some(ErrorCode::BadRequest),
         "rate_limit_exceeded" => Some(ErrorCode::RateLimited),
         _ => None,
     })

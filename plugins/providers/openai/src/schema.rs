@@ -1,9 +1,34 @@
-//! Which JSON Schemas the vendor enforces.
+//! JSON Schemas, and which of them the vendor enforces.
 
+use evenhand_sdk::{Error, Warnings};
 use serde_json::Value;
 
+/// A schema as JSON.
+pub(crate) fn schema_json(schema: &str, field: &str) -> Result<Value, Error> {
+    serde_json::from_str(schema)
+        .map_err(|e| Error::bad_request(format!("the schema is no JSON: {e}")).at(field))
+}
+
+/// What to say of strictness: a schema that the vendor would refuse as strict is followed without a guarantee.
+pub(crate) fn strict(
+    asked: Option<bool>,
+    schema: &Value,
+    field: &str,
+    warnings: &mut Warnings,
+) -> Option<bool> {
+    if asked == Some(true) && !can_be_strict(schema) {
+        warnings.add(
+            field,
+            "the vendor enforces only schemas whose objects have `additionalProperties: false` and require every \
+             property: the model was asked to follow this one, without a guarantee",
+        );
+        return Some(false);
+    }
+    asked
+}
+
 /// Does the vendor accept this schema as strict? Every object must be closed and require all of its properties.
-pub(crate) fn can_be_strict(schema: &Value) -> bool {
+fn can_be_strict(schema: &Value) -> bool {
     match schema {
         Value::Object(fields) => {
             let is_object = match &fields.get("type") {

@@ -16,6 +16,8 @@ type Answer = Result<Box<dyn Generation>, Error>;
 struct Config {
     /// The vendor's origin.
     vendor: String,
+    /// So many models are listed.
+    models: Option<usize>,
 }
 
 struct Misbehaving;
@@ -24,7 +26,10 @@ impl Provider for Misbehaving {
     const DIALECTS: &'static [&'static str] = &["openai-chat"];
 
     fn models() -> Result<Vec<ModelInfo>, Error> {
-        Ok(vec![ModelInfo::new("answer")])
+        match evenhand_sdk::config::<Config>()?.models {
+            Some(many) => Ok((0..many).map(|at| ModelInfo::new(at.to_string())).collect()),
+            None => Ok(vec![ModelInfo::new("answer")]),
+        }
     }
 
     fn generate(request: GenerateRequest) -> Answer {

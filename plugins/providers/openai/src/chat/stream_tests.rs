@@ -154,6 +154,65 @@ fn calls_that_are_all_numbered_0_are_told_apart_by_id() {
 }
 
 #[test]
+fn calls_without_numbers_and_ids_are_told_apart_by_their_names() {
+    let call = |call: Value| chunk(json!({"tool_calls": [call]}));
+    let seen = run(
+        &mut machine(),
+        &[
+            // An object instead of its text, as whole answers of some servers have it.
+            call(json!({"function": {"name": "f", "arguments": {"a": 1}}})),
+            call(json!({"id": "", "index": 0, "function": {"name": "f", "arguments": "{\"a\""}})),
+            call(json!({"index": 0, "function": {"arguments": ":2}"}})),
+            // The name again is no new call while the arguments are not complete, and none is where nothing names one.
+            call(json!({"id": null, "function": {"name": "g", "arguments": "{}"}})),
+            end("stop"),
+        ],
+    );
+    assert_eq!(
+        seen.unwrap(),
+        [
+            "started c1 m",
+            "0.0 + call call_c1_0_0 f",
+            "0.0 {\"a\":1}",
+            "0.1 + call call_c1_0_1 f",
+            "0.1 {\"a\"",
+            "0.1 :2}",
+            "0.2 + call call_c1_0_2 g",
+            "0.2 {}",
+            "0.0 .",
+            "0.1 .",
+            "0.2 .",
+            "finished 0 FinishReason::ToolCalls",
+        ]
+    );
+}
+
+#[test]
+fn tokens_of_every_chunk_and_no_done_are_fine() {
+    let with = |mut chunk: Value, tokens: u64| {
+        chunk["usage"] = json!({"prompt_tokens": 5, "completion_tokens": tokens});
+        event(chunk.to_string())
+    };
+    let (mut machine, mut events) = (machine(), Vec::new());
+    for event in [
+        with(chunk(json!({"content": "a"})), 1),
+        with(end("stop"), 2),
+    ] {
+        machine.read(&event, &mut events).unwrap();
+    }
+    machine.end().unwrap();
+    assert_eq!(
+        lines(&events)[3..],
+        [
+            "usage Some(5) Some(1)",
+            "0.0 .",
+            "finished 0 FinishReason::Stop",
+            "usage Some(5) Some(2)"
+        ]
+    );
+}
+
+#[test]
 fn a_whole_answer_gives_the_same_events() {
     let answer = json!({"id": "c1", "model": "m", "service_tier": "default", "choices": [{
         "index": 0, "finish_reason": "tool_calls",

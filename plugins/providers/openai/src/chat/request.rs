@@ -3,9 +3,11 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
-use crate::config::MaxTokensField;
-use crate::content::{self, left_out};
-use crate::schema::can_be_strict;
+use super::content;
+use crate::config::Config;
+use crate::leave_out::leave_out;
+use crate::provider_data::left_out;
+use crate::schema::{schema_json, strict};
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "openai-chat";
@@ -25,19 +27,20 @@ pub(crate) struct Translated {
 }
 
 /// Translates a request.
-pub(crate) fn translate(
-    request: &GenerateRequest,
-    max_tokens: MaxTokensField,
-) -> Result<Translated, Error> {
+pub(crate) fn translate(request: &GenerateRequest, config: &Config) -> Result<Translated, Error> {
     let mut names = Names::new(NAME_LENGTH);
     let mut warnings = Warnings::default();
     let mut body = Map::new();
-    let messages = content::messages(&request.messages, &mut names, &mut warnings)?;
+    let messages = config
+        .instructions
+        .arrange(&request.messages, &mut warnings);
+    let messages = content::messages(&messages, &mut names, &mut warnings)?;
     body.insert("model".into(), json!(request.model));
     body.insert("messages".into(), Value::Array(messages));
     tools(&mut body, request, &mut names, &mut warnings)?;
     output(&mut body, request, &mut warnings)?;
-    sampling(&mut body, &request.sampling, max_tokens, &mut warnings);
+    let limit = config.max_tokens_field.name();
+    sampling(&mut body, &request.sampling, limit, &mut warnings);
     reasoning(&mut body, request.reasoning.as_ref(), &mut warnings);
     let mut put = |field: &str, value: &Option<String>| {
         if let Some(value) = value {
@@ -67,6 +70,7 @@ pub(crate) fn translate(
         // Refused by the vendor unless it streams.
         false => drop(body.remove("stream_options")),
     }
+    leave_out(&mut body, &config.leave_out, &mut warnings);
     Ok(Translated {
         body: Value::Object(body),
         names,
@@ -158,29 +162,6 @@ fn function(
     Ok(json!({"type": "function", "function": function}))
 }
 
-fn schema_json(schema: &str, field: &str) -> Result<Value, Error> {
-    serde_json::from_str(schema)
-        .map_err(|e| Error::bad_request(format!("the schema is no JSON: {e}")).at(field))
-}
-
-/// What to say of strictness: a schema that the vendor would refuse as strict is followed without a guarantee.
-fn strict(
-    asked: Option<bool>,
-    schema: &Value,
-    field: &str,
-    warnings: &mut Warnings,
-) -> Option<bool> {
-    if asked == Some(true) && !can_be_strict(schema) {
-        warnings.add(
-            field,
-            "the vendor enforces only schemas whose objects have `additionalProperties: false` and require every \
-             property: the model was asked to follow this one, without a guarantee",
-        );
-        return Some(false);
-    }
-    asked
-}
-
 fn output(
     body: &mut Map<String, Value>,
     request: &GenerateRequest,
@@ -211,11 +192,11 @@ fn output(
 fn sampling(
     body: &mut Map<String, Value>,
     sampling: &Sampling,
-    max_tokens: MaxTokensField,
+    limit: &'static str,
     warnings: &mut Warnings,
 ) {
     let fields = [
-        (max_tokens.name(), sampling.max_tokens.map(Value::from)),
+        (limit, sampling.max_tokens.map(Value::from)),
         ("temperature", sampling.temperature.map(Value::from)),
         ("top_p", sampling.top_p.map(Value::from)),
         ("seed", sampling.seed.map(Value::from)),

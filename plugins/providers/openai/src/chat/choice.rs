@@ -1,6 +1,7 @@
 use evenhand_sdk::Error;
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// One answer of several, as it grows.
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Choice {
     choice: u32,
+    /// The vendor's id of the answer, for ids of calls to which it gives none.
+    answer: String,
     parts: u32,
     open: Option<Open>,
     calls: Vec<Call>,
@@ -41,13 +44,25 @@ struct Call {
     name: String,
     waiting: String,
     part: Option<u32>,
+    /// The vendor gave it no id, so we did; and what its arguments are so far.
+    nameless: Option<String>,
+}
+
+impl Call {
+    /// Can a chunk with this name, but without an id, only be the next call? Servers that number every call 0 or not at all
+    /// send each in one piece.
+    fn is_over(&self, name: &str) -> bool {
+        let whole = |said: &String| serde_json::from_str::<IgnoredAny>(said).is_ok();
+        !name.is_empty() && self.nameless.as_ref().is_some_and(whole)
+    }
 }
 
 impl Choice {
-    /// The answer of this number.
-    pub(crate) fn new(choice: u32) -> Self {
+    /// The answer of this number, of an answer with this id.
+    pub(crate) fn new(choice: u32, answer: &str) -> Self {
         Self {
             choice,
+            answer: answer.into(),
             parts: 0,
             open: None,
             calls: Vec::new(),
@@ -154,9 +169,13 @@ impl Choice {
         let id = call["id"].as_str().unwrap_or_default();
         let known = self.calls.iter().rposition(|known| known.slot == slot);
         // A new id in an old slot is a new call: some servers number every call 0.
+        let name = call["function"]["name"].as_str().unwrap_or_default();
         let known = known.filter(|at| {
-            let before = &self.calls[*at].id;
-            id.is_empty() || before.is_empty() || before == id
+            let before = &self.calls[*at];
+            match id {
+                "" => !before.is_over(name),
+                id => before.id.is_empty() || before.id == id,
+            }
         });
         let at = known.unwrap_or_else(|| {
             self.calls.push(Call {
@@ -165,6 +184,7 @@ impl Choice {
                 name: String::new(),
                 waiting: String::new(),
                 part: None,
+                nameless: None,
             });
             self.calls.len() - 1
         });
@@ -172,9 +192,7 @@ impl Choice {
         let function = &call["function"];
         if known.part.is_none() {
             known.id.push_str(if known.id.is_empty() { id } else { "" });
-            known
-                .name
-                .push_str(function["name"].as_str().unwrap_or_default());
+            known.name.push_str(name);
         }
         // Servers that answer in one piece may give an object instead of its text.
         match &function["arguments"] {
@@ -196,7 +214,9 @@ impl Choice {
             None => {
                 let call = &mut self.calls[at];
                 if call.id.is_empty() {
-                    call.id = format!("call_{}_{at}", self.choice);
+                    // Unlike that of any other turn.
+                    call.id = format!("call_{}_{}_{at}", self.answer, self.choice);
+                    call.nameless = Some(String::new());
                 }
                 let start = ToolCallStart {
                     id: call.id.clone(),
@@ -208,7 +228,11 @@ impl Choice {
                 index
             }
         };
-        let text = std::mem::take(&mut self.calls[at].waiting);
+        let call = &mut self.calls[at];
+        let text = std::mem::take(&mut call.waiting);
+        if let Some(said) = &mut call.nameless {
+            said.push_str(&text);
+        }
         if !text.is_empty() {
             self.grow(index, Delta::Text(text), events);
         }
@@ -321,7 +345,8 @@ fn citation(annotation: &Value) -> Option<Citation> {
     })
 }
 
-fn token(token: &Value) -> TokenLogprob {
+/// A token and how likely it was.
+pub(crate) fn token(token: &Value) -> TokenLogprob {
     let pair = |token: &Value| {
         let text = token["token"].as_str().unwrap_or_default().to_owned();
         (text, token["logprob"].as_f64().unwrap_or_default())

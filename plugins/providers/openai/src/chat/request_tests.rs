@@ -54,7 +54,7 @@ fn reasoning(text: &str) -> Content {
 }
 
 fn with(request: &GenerateRequest) -> (Value, Translated) {
-    let translated = translate(request, MaxTokensField::default()).unwrap();
+    let translated = translate(request, &Config::default()).unwrap();
     (translated.body.clone(), translated)
 }
 
@@ -278,5 +278,41 @@ fn settings_and_extensions() {
             "extensions.temperature",
             "extensions.container",
         ]
+    );
+}
+
+#[test]
+fn what_other_servers_refuse_is_left_to_options() {
+    let config: Config = serde_json::from_value(
+        json!({"max_tokens_field": "max_tokens", "instructions": "first",
+        "leave_out": ["stream_options", "parallel_tool_calls", "strict"]}),
+    )
+    .unwrap();
+    let mut request = ask(vec![
+        Message::new(Role::System, vec![Part::text("a")]),
+        Message::new(Role::Developer, vec![Part::text("b")]),
+        user("Hi"),
+    ]);
+    request.sampling.max_tokens = Some(9);
+    request.stream = true;
+    request.parallel_tool_calls = Some(false);
+    request.tools = vec![Tool::Function(FunctionTool {
+        name: "f".into(),
+        description: None,
+        parameters: None,
+        strict: Some(false),
+        cache: None,
+        provider_data: None,
+    })];
+    let translated = translate(&request, &config).unwrap();
+    assert_eq!(
+        translated.body,
+        json!({"model": "m", "max_tokens": 9, "stream": true,
+            "messages": [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "Hi"}],
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]})
+    );
+    assert_eq!(
+        translated.warnings.fields().collect::<Vec<_>>(),
+        ["parallel_tool_calls"]
     );
 }

@@ -6,9 +6,9 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, StreamTranslator};
 use serde_json::Value;
 
-use crate::choice::Choice;
+use super::choice::Choice;
+use super::usage::usage;
 use crate::errors::error_in_stream;
-use crate::usage::usage;
 
 /// Reads an answer.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Machine {
     /// Emitted after `started`, which must come first.
     warnings: Vec<Event>,
     started: bool,
+    /// The vendor's id of the answer.
+    id: String,
     expected: usize,
     choices: Vec<Choice>,
 }
@@ -28,6 +30,7 @@ impl Machine {
             names,
             warnings,
             started: false,
+            id: String::new(),
             expected: expected.max(1) as usize,
             choices: Vec::new(),
         }
@@ -67,6 +70,7 @@ impl Machine {
             text.map(str::to_owned)
         };
         self.started = true;
+        self.id = text("id").unwrap_or_default();
         events.push(Event::Started(Started {
             id: text("id"),
             model: text("model"),
@@ -84,7 +88,7 @@ impl Machine {
         }
         while self.choices.len() <= index {
             let next = self.choices.len() as u32;
-            self.choices.push(Choice::new(next));
+            self.choices.push(Choice::new(next, &self.id));
         }
         Ok(())
     }

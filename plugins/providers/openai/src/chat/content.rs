@@ -3,7 +3,10 @@ use evenhand_sdk::types::*;
 use evenhand_sdk::{Error, Warnings};
 use serde_json::{Map, Value, json};
 
-use crate::media::{audio, file, image, source_text};
+use super::media::{audio, file, image};
+use crate::calls::{arguments, short};
+use crate::media::source_text;
+use crate::provider_data::{left_out, parse};
 
 /// The vendor refuses longer ids of calls, which other vendors give.
 const ID_LENGTH: usize = 40;
@@ -104,7 +107,7 @@ impl Turn {
                 "a tool that another vendor ran has no place in this wire format: left out",
             ),
             Content::ToolCall(call) => self.calls.push(json!({
-                "id": short(&call.id, ids),
+                "id": short(&call.id, ID_LENGTH, ids),
                 "type": "function",
                 "function": {"name": names.send(&call.name), "arguments": arguments(&call.arguments)},
             })),
@@ -169,10 +172,6 @@ pub(crate) fn text_part(text: &str) -> Value {
     json!({"type": "text", "text": text})
 }
 
-fn parse(data: &str) -> Value {
-    serde_json::from_str(data).unwrap_or_default()
-}
-
 /// A text field of what we said we must see again.
 fn own(part: &Part, field: &str) -> Option<String> {
     let data = parse(part.provider_data.as_ref()?);
@@ -200,21 +199,6 @@ fn own_fields(content: &Content) -> Option<&'static [&'static str]> {
     })
 }
 
-/// An id that is too long is replaced, by the same one in its call and its result.
-fn short(id: &str, ids: &mut Names) -> String {
-    match id.len() {
-        1..=ID_LENGTH => id.into(),
-        _ => ids.send(id),
-    }
-}
-
-fn arguments(arguments: &str) -> &str {
-    match arguments {
-        "" => "{}",
-        given => given,
-    }
-}
-
 fn tool_message(result: &ToolResult, ids: &mut Names, warnings: &mut Warnings) -> Value {
     let mut content = Vec::new();
     for piece in &result.content {
@@ -237,27 +221,5 @@ fn tool_message(result: &ToolResult, ids: &mut Names, warnings: &mut Warnings) -
             "this wire format can't mark a failed result: only its text says so",
         );
     }
-    json!({"role": "tool", "tool_call_id": short(&result.call_id, ids), "content": flatten(content)})
-}
-
-/// Names what provider data say beside these fields, which this vendor has no place for.
-pub(crate) fn left_out(
-    provider_data: Option<&str>,
-    known: &[&str],
-    path: &str,
-    warnings: &mut Warnings,
-) {
-    let data = provider_data.and_then(|data| serde_json::from_str(data).ok());
-    let Some(Value::Object(fields)) = data else {
-        return;
-    };
-    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    for (name, value) in fields {
-        if !known.contains(&name.as_str()) && !empty(&value) {
-            warnings.add(
-                &format!("{path}.{name}"),
-                "the vendor has no such field there: left out",
-            );
-        }
-    }
+    json!({"role": "tool", "tool_call_id": short(&result.call_id, ID_LENGTH, ids), "content": flatten(content)})
 }

@@ -1,0 +1,77 @@
+//! What outlives a request and a restart: in SQLite, where one host serves, or in PostgreSQL, which several can share.
+//! Whatever is kept belongs to a key; for others it isn't there.
+
+#![deny(missing_docs)]
+
+mod responses;
+
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::{AnyPool, Executor};
+use types::{Error, ErrorCode};
+use url::Url;
+
+pub use responses::{Kept, Work};
+
+/// Whoever finds no free connection in this time gets an error.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Connections to PostgreSQL, whose default is a hundred for all of its clients; SQLite writes one after the other anyway.
+const CONNECTIONS: u32 = 10;
+
+/// A database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: AnyPool,
+}
+
+impl Store {
+    /// Opens `sqlite://FILE`, which is made where it isn't there, or `postgres://…`, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// It can't be reached, or is newer than this program.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        install_default_drivers();
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Error::new(ErrorCode::Internal, format!("the store {what}: {error}"))
+        };
+        let mut url = Url::parse(url).map_err(|e| failed("has no URL", &e))?;
+        let sqlite = url.scheme() == "sqlite";
+        if sqlite && !url.query_pairs().any(|(name, _)| name == "mode") {
+            url.query_pairs_mut().append_pair("mode", "rwc");
+        }
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(WAIT)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if sqlite {
+                        // Readers and the writer don't wait for each other.
+                        connection.execute("pragma journal_mode = wal").await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(url.as_str())
+            .await
+            .map_err(|e| failed("can't be opened", &e))?;
+        let tables = sqlx::migrate!().run(&pool).await;
+        tables.map_err(|e| failed("can't be brought up to date", &e))?;
+        Ok(Self { pool })
+    }
+
+    /// Waits for what is being written, and closes it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The database failed: that is the operator's to mend, and its words are for the log.
+fn failed(error: sqlx::Error) -> Error {
+    tracing::error!(%error, "the store failed");
+    Error::new(
+        ErrorCode::Internal,
+        "the store failed; the host's log says why",
+    )
+}

@@ -1,0 +1,219 @@
+//! Answers of the Responses dialect. What is in them is the dialect's matter.
+
+use std::time::{Duration, SystemTime};
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use types::Error;
+
+use crate::{Store, failed};
+
+/// A host that works on an answer says so at least this often.
+const ALIVE: Duration = Duration::from_secs(10);
+
+/// One that has not said so for this long is gone.
+const GONE: Duration = Duration::from_secs(60);
+
+/// An answer that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is, as it was kept.
+    pub value: String,
+    /// Does a host work on it?
+    pub state: Work,
+}
+
+/// Does a host work on an answer?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// It is over.
+    Over,
+    /// One does.
+    Going,
+    /// One did, and is gone.
+    Lost,
+}
+
+impl Store {
+    /// How often to call [`Store::still_going`].
+    pub const ALIVE: Duration = ALIVE;
+
+    /// Keeps an answer of `owner`, or what it is now. `items`: the ids by which others may refer to what is in it. `going`: a host
+    /// works on it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keep(
+        &self,
+        owner: &str,
+        id: &str,
+        items: &[&str],
+        value: &str,
+        going: bool,
+    ) -> Result<(), Error> {
+        let now = now();
+        let mut all = self.pool.begin().await.map_err(failed)?;
+        sqlx::query(
+            "insert into responses (id, owner, created, alive, value) values ($1, $2, $3, $4, $5)
+             on conflict (id) do update set alive = excluded.alive, value = excluded.value where responses.owner = excluded.owner",
+        )
+        .bind(id)
+        .bind(owner)
+        .bind(now)
+        .bind(going.then_some(now))
+        .bind(value)
+        .execute(&mut *all)
+        .await
+        .map_err(failed)?;
+        for item in items {
+            sqlx::query(
+                "insert into response_items (response, id) values ($1, $2) on conflict do nothing",
+            )
+            .bind(id)
+            .bind(*item)
+            .execute(&mut *all)
+            .await
+            .map_err(failed)?;
+        }
+        all.commit().await.map_err(failed)
+    }
+
+    /// An answer of `owner`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn kept(&self, owner: &str, id: &str) -> Result<Option<Kept>, Error> {
+        let found = sqlx::query("select value, alive from responses where id = $1 and owner = $2")
+            .bind(id)
+            .bind(owner)
+            .fetch_optional(&self.pool)
+            .await
+            .and_then(|row| row.as_ref().map(kept).transpose());
+        found.map_err(failed)
+    }
+
+    /// The newest answer of `owner` that has an item of this id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn with_item(&self, owner: &str, item: &str) -> Result<Option<Kept>, Error> {
+        let found = sqlx::query(
+            "select value, alive from responses join response_items on response = responses.id
+             where response_items.id = $1 and owner = $2 order by created desc limit 1",
+        )
+        .bind(item)
+        .bind(owner)
+        .fetch_optional(&self.pool)
+        .await
+        .and_then(|row| row.as_ref().map(kept).transpose());
+        found.map_err(failed)
+    }
+
+    /// Forgets an answer of `owner`, and says whether there was one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget(&self, owner: &str, id: &str) -> Result<bool, Error> {
+        let gone = sqlx::query("delete from responses where id = $1 and owner = $2")
+            .bind(id)
+            .bind(owner)
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(gone.rows_affected() > 0)
+    }
+
+    /// A host still works on this answer. Says whether it is still wanted: it may be over by another's word, or forgotten.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn still_going(&self, id: &str) -> Result<bool, Error> {
+        let told =
+            sqlx::query("update responses set alive = $1 where id = $2 and alive is not null")
+                .bind(now())
+                .bind(id)
+                .execute(&self.pool)
+                .await
+                .map_err(failed)?;
+        Ok(told.rows_affected() > 0)
+    }
+
+    /// Adds events to an answer's stream, with their numbers.
+    ///
+    /// # Errors
+    /// The database's; there is no such answer any more.
+    pub async fn add_frames(&self, id: &str, frames: &[(u64, String)]) -> Result<(), Error> {
+        let mut all = self.pool.begin().await.map_err(failed)?;
+        for (number, value) in frames {
+            sqlx::query(
+                "insert into response_frames (response, number, value) values ($1, $2, $3)",
+            )
+            .bind(id)
+            .bind(i64::try_from(*number).unwrap_or(i64::MAX))
+            .bind(value)
+            .execute(&mut *all)
+            .await
+            .map_err(failed)?;
+        }
+        all.commit().await.map_err(failed)
+    }
+
+    /// The events of an answer's stream behind this number, or all, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn frames(&self, id: &str, after: Option<u64>) -> Result<Vec<(u64, String)>, Error> {
+        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let rows = sqlx::query(
+            "select number, value from response_frames where response = $1 and number > $2 order by number",
+        )
+        .bind(id)
+        .bind(after)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let frame = |row: &AnyRow| {
+            let number: i64 = row.try_get("number")?;
+            Ok((number.unsigned_abs(), row.try_get("value")?))
+        };
+        rows.iter()
+            .map(frame)
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    /// Forgets answers that are older than this, and says how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget_older(&self, age: Duration) -> Result<u64, Error> {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let gone = sqlx::query("delete from responses where created < $1")
+            .bind(now().saturating_sub(age))
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(gone.rows_affected())
+    }
+}
+
+fn kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {
+    let alive: Option<i64> = row.try_get("alive")?;
+    let silent = alive.map(|then| now().saturating_sub(then));
+    Ok(Kept {
+        value: row.try_get("value")?,
+        state: match silent {
+            None => Work::Over,
+            Some(silent) if silent < GONE.as_millis() as i64 => Work::Going,
+            Some(_) => Work::Lost,
+        },
+    })
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
