@@ -86,7 +86,11 @@ fn test() -> Result<()> {
     models::fetch()?;
     whole()?;
     install("cargo-nextest")?;
-    run(cargo().args(["nextest", "run"]).args(WHOLE))?;
+    // Not as examples, which the attacks of `tests/hostile` are: they run in sandboxes only.
+    run(cargo()
+        .args(["nextest", "run"])
+        .args(WHOLE)
+        .args(["--lib", "--bins", "--tests"]))?;
     run(cargo().args(["test", "--doc"]).args(WHOLE))?;
     install("cargo-deny")?;
     run(cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
@@ -115,6 +119,7 @@ const WHOLE: [&str; 2] = ["--release", "--workspace"];
 /// All that tests and measurements run.
 fn whole() -> Result<()> {
     plugins::build()?;
+    plugins::attacks()?;
     run(cargo().arg("build").args(WHOLE).args(["--bins", "--tests"]))
 }
 

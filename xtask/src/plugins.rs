@@ -26,18 +26,52 @@ pub(crate) fn build() -> Result<()> {
         .args(packages))?;
     let built = root().join("target").join(TARGET).join("plugin");
     for (folder, name) in plugins {
-        let folder = root().join("target/plugins").join(folder);
-        fs::create_dir_all(&folder)?;
         let from = built.join(format!("plugin_{}.wasm", name.replace('-', "_")));
-        let to = folder.join(format!("{name}.wasm"));
-        let new = fs::read(&from).with_context(|| format!("{} is missing", from.display()))?;
-        // A running host sees a whole file or none, and nothing where nothing changed.
-        if fs::read(&to).ok().as_ref() != Some(&new) {
-            let part = folder.join(format!(".{name}.part"));
-            fs::write(&part, new)?;
-            fs::rename(&part, &to)?;
-            step(format_args!("built {}", to.display()));
+        put(&from, folder, &format!("{name}.wasm"))?;
+    }
+    Ok(())
+}
+
+/// Builds what attacks in `tests/hostile`: each component at `target/plugins/hostile/NAME.wasm`, and beside them the library that
+/// says what names lead to.
+pub(crate) fn attacks() -> Result<()> {
+    run(Command::new("rustup").args(["target", "add", TARGET]))?;
+    let build = ["build", "--package=hostile", "--examples"];
+    run(cargo()
+        .args(build)
+        .args(["--profile=attack", "--target", TARGET]))?;
+    let built = root().join("target").join(TARGET).join("attack/examples");
+    for attack in fs::read_dir(root().join("tests/hostile/attacks"))? {
+        let attack = attack?.path().with_extension("wasm");
+        let name = attack.file_name().unwrap_or_default();
+        let from = built.join(name);
+        // Those in WAT are made by the tests.
+        if from.exists() && name != "resolver.wasm" {
+            put(&from, "hostile", &name.to_string_lossy())?;
         }
+    }
+    run(cargo().args([
+        "build",
+        "--release",
+        "--package=hostile",
+        "--example=resolver",
+    ]))?;
+    let library = root().join("target/release/examples/libresolver.so");
+    put(&library, "hostile", "resolver.so")
+}
+
+/// Copies a file that was built into a folder of `target/plugins`. A running host sees a whole file or none, and nothing where
+/// nothing changed.
+fn put(from: &Path, folder: &str, name: &str) -> Result<()> {
+    let folder = root().join("target/plugins").join(folder);
+    fs::create_dir_all(&folder)?;
+    let to = folder.join(name);
+    let new = fs::read(from).with_context(|| format!("{} is missing", from.display()))?;
+    if fs::read(&to).ok().as_ref() != Some(&new) {
+        let part = folder.join(format!(".{name}.part"));
+        fs::write(&part, new)?;
+        fs::rename(&part, &to)?;
+        step(format_args!("built {}", to.display()));
     }
     Ok(())
 }

@@ -65,14 +65,8 @@ impl Attempt<'_> {
             record: self.record.take(),
         };
         watched.status(status);
-        let (model, plugin) = (scan.model.clone(), target.plugin.clone());
         let body = match streams {
-            true => spliced(body, watched, move |error| {
-                let mut frame = String::new();
-                wire.encoder(&model, false)
-                    .fail(&error.of(&plugin), &mut frame);
-                frame.into()
-            }),
+            true => spliced(body, watched, target.plugin.clone()),
             false => whole(body, watched),
         };
         Ok(Reply {
@@ -108,11 +102,7 @@ impl Drop for Watched {
 type Bytestream = futures::stream::BoxStream<'static, Result<Bytes, Error>>;
 
 /// A stream. One that breaks off ends with the dialect's own error: an event that is not complete never reaches the client.
-fn spliced(
-    mut body: Bytestream,
-    mut watched: Watched,
-    fail: impl Fn(Error) -> Bytes + Send + 'static,
-) -> Bytestream {
+fn spliced(mut body: Bytestream, mut watched: Watched, plugin: String) -> Bytestream {
     stream! {
         let tap = &mut watched.tap;
         while let Some(piece) = body.next().await {
@@ -125,7 +115,7 @@ fn spliced(
                 }
                 Err(_) if tap.ended() => break,
                 Err(error) => {
-                    yield Ok(fail(error));
+                    yield Ok(tap.fail(&error.of(&plugin)).into());
                     return;
                 }
             }
@@ -136,7 +126,8 @@ fn spliced(
                 yield Ok(rest);
             }
         } else {
-            yield Ok(fail(Error::new(ErrorCode::Upstream, "the vendor's stream was cut off; send the request again")));
+            let error = Error::new(ErrorCode::Upstream, "the vendor's stream was cut off; send the request again");
+            yield Ok(tap.fail(&error.of(&plugin)).into());
         }
     }
     .boxed()

@@ -2,7 +2,7 @@
 
 use async_stream::stream;
 use bytes::Bytes;
-use dialects::{Answer, Asked, Encoder, Whole};
+use dialects::{Answer, Asked, Encoder, Form, Whole};
 use futures::StreamExt;
 use sandbox::Events;
 use types::Error;
@@ -20,10 +20,7 @@ impl Attempt<'_> {
     pub(crate) async fn neutral(&mut self) -> Result<Reply, Error> {
         let wire = self.request.wire;
         match wire.parse(&self.request.body)? {
-            Asked::Generate {
-                request,
-                include_usage,
-            } => self.generate(request, include_usage).await,
+            Asked::Generate { request, form } => self.generate(request, &form).await,
             Asked::Embed {
                 mut request,
                 base64,
@@ -45,7 +42,7 @@ impl Attempt<'_> {
     async fn generate(
         &mut self,
         mut request: GenerateRequest,
-        include_usage: bool,
+        form: &Form,
     ) -> Result<Reply, Error> {
         request.model.clone_from(&self.target.model);
         let streams = request.stream;
@@ -61,7 +58,7 @@ impl Attempt<'_> {
                 _ => None,
             });
             let headers = self.headers(SSE, warnings);
-            let encoder = self.request.wire.encoder(model, include_usage);
+            let encoder = form.encoder(model);
             self.count(|record| record.status = 200);
             let body = encoded(
                 events,
@@ -83,7 +80,7 @@ impl Attempt<'_> {
             said.into_iter().for_each(|event| answer.push(event));
             batch = next(&mut events, &self.target.plugin).await?;
         }
-        let whole = self.request.wire.whole(answer, model);
+        let whole = form.whole(answer, model);
         let Whole { body, warnings } = whole.map_err(|error| error.of(&self.target.plugin))?;
         Ok(self.whole(body.to_string(), &warnings))
     }

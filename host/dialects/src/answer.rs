@@ -152,7 +152,8 @@ impl Said {
     }
 }
 
-fn begin(kind: PartKind) -> Content {
+/// What a part is when nothing of it is said yet.
+pub(crate) fn begin(kind: PartKind) -> Content {
     match kind {
         PartKind::Text => Content::Text(Text {
             text: String::new(),

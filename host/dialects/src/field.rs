@@ -60,6 +60,14 @@ impl Object {
         self.fields.insert(key.to_owned(), value);
     }
 
+    /// Puts what is left of an object that was a field back, for what is left of this one; if anything is.
+    pub(crate) fn put_rest(&mut self, key: &str, object: Self) {
+        match object.into_value() {
+            Value::Object(rest) if rest.is_empty() => {}
+            rest => self.put(key, rest),
+        }
+    }
+
     /// An error about a field, or about the object itself if `key` is empty.
     pub(crate) fn wrong(&self, key: &str, what: impl fmt::Display) -> Error {
         at(&self.path_of(key), what)

@@ -1,7 +1,8 @@
 //! The wire formats that clients speak, and the neutral form: pure functions from bytes to neutral types and back.
 //! No I/O, no sandbox, no vendors.
 //!
-//! A request enters through `parse` of its dialect; an answer leaves through an [`Encoder`] (streamed) or `whole`.
+//! A request enters through [`Wire::parse`]; an answer leaves in the request's [`Form`], through an [`Encoder`] (streamed) or
+//! whole.
 //! Where nothing has to be translated, [`native`] reads what the host must know and leaves every other byte alone.
 //!
 //! One rule holds for all requests: a top-level field that the neutral form has no place for becomes an extension of
@@ -15,11 +16,13 @@ mod clock;
 mod encoder;
 mod errors;
 mod field;
+mod form;
 mod frame;
 mod media;
 mod models;
 pub mod native;
 pub mod openai;
+mod seal;
 mod turns;
 mod whole;
 mod wire;
@@ -27,6 +30,7 @@ mod wire;
 pub use answer::Answer;
 pub use encoder::Encoder;
 pub use errors::Dialect;
+pub use form::{Form, Response};
 pub use models::ListedModel;
 pub use whole::Whole;
 pub use wire::{Asked, Wire};

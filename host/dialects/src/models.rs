@@ -49,8 +49,7 @@ impl Dialect {
                     "id": model.id,
                     "display_name": info.and_then(|i| i.display_name.as_ref()).unwrap_or(&model.id),
                     "created_at": clock::rfc3339(created),
-                    // A model that is listed can be called.
-                    "lifecycle": "active",
+                    "lifecycle": info.and_then(lifecycle).unwrap_or_else(|| "active".to_owned()),
                 });
                 if let Some(tokens) = info.and_then(|i| i.max_input_tokens) {
                     entry["max_input_tokens"] = tokens.into();
@@ -62,4 +61,14 @@ impl Dialect {
             }
         }
     }
+}
+
+/// What a model's own vendor says of its end, in this dialect's words. A model that is listed can be called, if nobody says
+/// otherwise.
+fn lifecycle(info: &ModelInfo) -> Option<String> {
+    let raw: Value = serde_json::from_str(info.raw.as_deref()?).ok()?;
+    let stage = raw["lifecycle"].as_str()?;
+    ["active", "deprecated", "retired"]
+        .contains(&stage)
+        .then(|| stage.to_owned())
 }

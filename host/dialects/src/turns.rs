@@ -44,7 +44,7 @@ struct Waiting {
     complete: bool,
 }
 
-impl<E: Encoder> Turns<E> {
+impl<E> Turns<E> {
     pub(crate) fn new(encoder: E, lane: fn(Kind) -> Lane) -> Self {
         Self {
             encoder,
@@ -53,8 +53,21 @@ impl<E: Encoder> Turns<E> {
         }
     }
 
+    /// Who speaks.
+    pub(crate) fn encoder(&self) -> &E {
+        &self.encoder
+    }
+
+    /// Who speaks.
+    pub(crate) fn encoder_mut(&mut self) -> &mut E {
+        &mut self.encoder
+    }
+
     /// A part begins, or came whole.
-    fn begin(&mut self, choice: u32, part: u32, kind: Kind, event: Event, out: &mut String) {
+    fn begin<O>(&mut self, choice: u32, part: u32, kind: Kind, event: Event, out: &mut O)
+    where
+        E: Encoder<O>,
+    {
         let complete = matches!(event, Event::Part(_));
         if let Some(lane) = (self.lane)(kind) {
             let choice = self.choices.entry(choice).or_default();
@@ -71,7 +84,10 @@ impl<E: Encoder> Turns<E> {
         self.encoder.push(event, out);
     }
 
-    fn go_on(&mut self, choice: u32, part: u32, event: Event, out: &mut String) {
+    fn go_on<O>(&mut self, choice: u32, part: u32, event: Event, out: &mut O)
+    where
+        E: Encoder<O>,
+    {
         let ends = matches!(event, Event::PartEnded(_));
         let Some(state) = self.choices.get_mut(&choice) else {
             return self.encoder.push(event, out);
@@ -90,7 +106,10 @@ impl<E: Encoder> Turns<E> {
     }
 
     /// Ends what nobody ended.
-    fn finish_choice(&mut self, choice: u32, out: &mut String) {
+    fn finish_choice<O>(&mut self, choice: u32, out: &mut O)
+    where
+        E: Encoder<O>,
+    {
         let state = self.choices.entry(choice).or_default();
         while let Some((&lane, &index)) = state.open.first_key_value() {
             let end = PartEnded {
@@ -127,7 +146,7 @@ fn text(event: &mut Event) -> Option<&mut String> {
 
 impl Choice {
     /// The lane is free: what waited for it speaks, up to a part that is not complete.
-    fn release(&mut self, lane: u8, encoder: &mut impl Encoder, out: &mut String) {
+    fn release<O>(&mut self, lane: u8, encoder: &mut impl Encoder<O>, out: &mut O) {
         self.open.remove(&lane);
         while !self.open.contains_key(&lane) {
             let waiting = self.waiting.get_mut(&lane);
@@ -144,8 +163,8 @@ impl Choice {
     }
 }
 
-impl<E: Encoder> Encoder for Turns<E> {
-    fn push(&mut self, event: Event, out: &mut String) {
+impl<O, E: Encoder<O>> Encoder<O> for Turns<E> {
+    fn push(&mut self, event: Event, out: &mut O) {
         match &event {
             Event::PartStarted(p) => {
                 let kind = match p.kind {
@@ -180,11 +199,11 @@ impl<E: Encoder> Encoder for Turns<E> {
         }
     }
 
-    fn finish(&mut self, out: &mut String) {
+    fn finish(&mut self, out: &mut O) {
         self.encoder.finish(out);
     }
 
-    fn fail(&mut self, error: &Error, out: &mut String) {
+    fn fail(&mut self, error: &Error, out: &mut O) {
         self.encoder.fail(error, out);
     }
 }

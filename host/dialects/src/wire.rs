@@ -3,8 +3,10 @@
 use types::Error;
 use types::neutral::{EmbedRequest, Embeddings, GenerateRequest, TokenCount};
 
+use crate::field::at;
 use crate::native::Tap;
-use crate::{Answer, Dialect, Encoder, Whole, anthropic, openai};
+use crate::openai::responses::{self, Past};
+use crate::{Dialect, Form, anthropic, openai, seal};
 
 /// What a request asks for, and in which words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,10 @@ pub enum Wire {
     OpenAiChat,
     /// Vectors, by OpenAI's embeddings.
     OpenAiEmbeddings,
+    /// An answer, by OpenAI's responses.
+    OpenAiResponses,
+    /// Tokens of a request, by OpenAI's responses.
+    OpenAiInputTokens,
     /// An answer, by Anthropic's messages.
     AnthropicMessages,
     /// Tokens of a request, by Anthropic's messages.
@@ -26,8 +32,8 @@ pub enum Asked {
     Generate {
         /// The request; `stream` is what the client wants.
         request: GenerateRequest,
-        /// The stream tells the tokens at its end.
-        include_usage: bool,
+        /// How to write the answer.
+        form: Form,
     },
     /// Vectors.
     Embed {
@@ -42,9 +48,11 @@ pub enum Asked {
 
 impl Wire {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::OpenAiChat,
         Self::OpenAiEmbeddings,
+        Self::OpenAiResponses,
+        Self::OpenAiInputTokens,
         Self::AnthropicMessages,
         Self::AnthropicCountTokens,
     ];
@@ -54,6 +62,8 @@ impl Wire {
         match self {
             Self::OpenAiChat => "openai-chat",
             Self::OpenAiEmbeddings => "openai-embeddings",
+            Self::OpenAiResponses => "openai-responses",
+            Self::OpenAiInputTokens => "openai-input-tokens",
             Self::AnthropicMessages => "anthropic-messages",
             Self::AnthropicCountTokens => "anthropic-count-tokens",
         }
@@ -64,6 +74,8 @@ impl Wire {
         match self {
             Self::OpenAiChat => "/v1/chat/completions",
             Self::OpenAiEmbeddings => "/v1/embeddings",
+            Self::OpenAiResponses => "/v1/responses",
+            Self::OpenAiInputTokens => "/v1/responses/input_tokens",
             Self::AnthropicMessages => "/v1/messages",
             Self::AnthropicCountTokens => "/v1/messages/count_tokens",
         }
@@ -72,7 +84,10 @@ impl Wire {
     /// Whose shapes its errors have.
     pub fn dialect(self) -> Dialect {
         match self {
-            Self::OpenAiChat | Self::OpenAiEmbeddings => Dialect::OpenAi,
+            Self::OpenAiChat
+            | Self::OpenAiEmbeddings
+            | Self::OpenAiResponses
+            | Self::OpenAiInputTokens => Dialect::OpenAi,
             Self::AnthropicMessages | Self::AnthropicCountTokens => Dialect::Anthropic,
         }
     }
@@ -84,10 +99,17 @@ impl Wire {
 
     /// Must a request be translated, even for a vendor of its own dialect? It has what only we can read.
     pub fn needs_translation(self, body: &[u8]) -> bool {
-        self.dialect() == Dialect::Anthropic && anthropic::messages::has_seals(body)
+        match self {
+            Self::OpenAiChat | Self::OpenAiEmbeddings => false,
+            Self::OpenAiResponses
+            | Self::OpenAiInputTokens
+            | Self::AnthropicMessages
+            | Self::AnthropicCountTokens => seal::has_seals(body),
+        }
     }
 
-    /// Reads a request that was [scanned](crate::native::scan).
+    /// Reads a request that was [scanned](crate::native::scan) and refers to nothing that is stored; one that does is for
+    /// [`responses::parse`].
     ///
     /// # Errors
     /// What is wrong with it, and where.
@@ -97,38 +119,32 @@ impl Wire {
                 let (request, include_usage) = openai::chat::parse(body)?;
                 Asked::Generate {
                     request,
-                    include_usage,
+                    form: Form::OpenAiChat { include_usage },
                 }
             }
             Self::OpenAiEmbeddings => {
                 let (request, base64) = openai::embeddings::parse(body)?;
                 Asked::Embed { request, base64 }
             }
+            Self::OpenAiResponses => {
+                let turn = responses::parse(body, &Past::default())?;
+                if turn.settings.background {
+                    return Err(at("background", "is for what stores answers: leave it out"));
+                }
+                Asked::Generate {
+                    request: turn.request.clone(),
+                    form: Form::OpenAiResponses(Box::new(turn.into())),
+                }
+            }
+            Self::OpenAiInputTokens => {
+                Asked::Count(responses::parse_count(body, &Past::default())?)
+            }
             Self::AnthropicMessages => Asked::Generate {
                 request: anthropic::messages::parse(body)?,
-                include_usage: true,
+                form: Form::AnthropicMessages,
             },
             Self::AnthropicCountTokens => Asked::Count(anthropic::messages::parse_count(body)?),
         })
-    }
-
-    /// Writes a streamed answer; `model` is the client's name of it.
-    pub fn encoder(self, model: &str, include_usage: bool) -> Box<dyn Encoder> {
-        match self.dialect() {
-            Dialect::OpenAi => openai::chat::encoder(model, include_usage),
-            Dialect::Anthropic => anthropic::messages::encoder(model),
-        }
-    }
-
-    /// Writes an answer in one piece.
-    ///
-    /// # Errors
-    /// It did not finish.
-    pub fn whole(self, answer: Answer, model: &str) -> Result<Whole, Error> {
-        match self.dialect() {
-            Dialect::OpenAi => openai::chat::whole(answer, model),
-            Dialect::Anthropic => anthropic::messages::whole(answer, model),
-        }
     }
 
     /// Writes vectors.
@@ -138,11 +154,15 @@ impl Wire {
 
     /// Writes a number of tokens.
     pub fn count(self, count: &TokenCount) -> String {
-        anthropic::messages::count(count).to_string()
+        match self.dialect() {
+            Dialect::OpenAi => responses::count(count),
+            Dialect::Anthropic => anthropic::messages::count(count),
+        }
+        .to_string()
     }
 
     /// Watches a vendor's own answer. `hide_usage`: the host asked for usage, the client did not.
     pub fn tap(self, stream: bool, hide_usage: bool) -> Tap {
-        Tap::new(self.dialect(), stream, hide_usage)
+        Tap::new(self, stream, hide_usage)
     }
 }

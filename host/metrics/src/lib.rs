@@ -133,7 +133,9 @@ impl Metrics {
             if let Some(tokens) = tokens {
                 let plugin = plugin.clone();
                 let labels = Tokens { plugin, direction };
-                self.tokens.get_or_create(&labels).inc_by(tokens);
+                let counter = self.tokens.get_or_create(&labels);
+                // What a plugin tells is of any size, and a counter must not go back.
+                counter.inc_by(tokens.min(u64::MAX - counter.get()));
             }
         }
         let labels = Calls {

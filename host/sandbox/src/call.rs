@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::bindings::wit;
 use crate::convert::error_out;
+use crate::logs::printable;
 use crate::state::{Shared, State};
 
 /// What a call gives: a trap, a component's error, or a value.
@@ -67,7 +68,8 @@ pub(crate) fn failed(
     bounds: &Bounds,
 ) -> Error {
     let plugin = shared.name.as_str();
-    if let Some(limit) = limit(error, memory_hit) {
+    let limit = limit(error, memory_hit);
+    if let Some(limit) = limit {
         shared.limited(limit);
     }
     let what = match error.downcast_ref::<Trap>() {
@@ -76,6 +78,7 @@ pub(crate) fn failed(
             bytesize::ByteSize(bounds.memory)
         ),
         Some(trap) => format!("trapped: {trap}"),
+        None if limit == Some("handles") => "ran into its limit of handles".to_owned(),
         None => format!("failed: {}", error.root_cause()),
     };
     tracing::warn!(plugin, error = format!("{error:#}"), "plugin {what}");
@@ -116,9 +119,16 @@ pub(crate) fn too_large(shared: &Shared, asked: usize, bounds: &Bounds) -> Error
     .of(plugin)
 }
 
-/// A plugin's own error. Where not the request is at fault, its message names the plugin.
-pub(crate) fn said(plugin: &str, error: wit::Error) -> Error {
+/// A plugin's own error, as others may see it. Where not the request is at fault, its message names the plugin.
+pub(crate) fn said(shared: &Shared, error: wit::Error) -> Error {
+    let plugin = shared.name.as_str();
+    let masks = shared.egress.masks();
     let mut error = error_out(error).of(plugin);
+    error.message = printable(&masks.mask(&error.message)).into_owned();
+    error.param = error.param.map(|param| masks.mask(&param).into_owned());
+    if let Some(upstream) = &mut error.upstream {
+        upstream.body = masks.mask(&upstream.body).into_owned();
+    }
     if error.is_retryable() || error.code == ErrorCode::RefusedByPolicy {
         error.message = format!("{plugin}: {}", error.message);
     }

@@ -135,6 +135,8 @@ pub(crate) fn config() -> Config {
     config
         .epoch_interruption(true)
         .memory_init_cow(true)
+        // The pool has one memory for each module of a component.
+        .wasm_multi_memory(false)
         .wasm_component_model(true);
     config
 }

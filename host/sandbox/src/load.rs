@@ -14,7 +14,6 @@ use crate::bindings::accelerator::AcceleratorPre;
 use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
 use crate::call::{self, Bounds};
-use crate::convert::error_out;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
@@ -201,7 +200,7 @@ impl Sandbox {
                 };
                 match asked.await {
                     Err(trap) => return Err(failed(trap, &store)),
-                    Ok(Err(error)) => return Err(error_out(error)),
+                    Ok(Err(error)) => return Err(call::said(&shared, error)),
                     Ok(Ok(())) => drop(store),
                 }
                 let Some(native) = &native else {

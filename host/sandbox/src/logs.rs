@@ -19,6 +19,9 @@ const PER_CALL: u64 = 64 * 1024;
 /// Most bytes of one line.
 const PER_LINE: usize = 4 * 1024;
 
+/// What stands before each line in the log: time, level, name. An empty one fills a disk too.
+const HEAD: u64 = 100;
+
 /// What a call may still log, by the import and by both standard streams.
 pub(crate) struct Budget {
     left: AtomicU64,
@@ -52,7 +55,7 @@ impl Budget {
         let end = line.floor_char_boundary(PER_LINE);
         // A line stays one: a component writes no lines in another's name.
         let line = printable(&line[..end]);
-        let cost = line.len() as u64 + 1;
+        let cost = line.len() as u64 + HEAD;
         let Ok(before) = self
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {

@@ -34,7 +34,7 @@ const MODEL_ID: usize = 512;
 const LARGE: u64 = 8;
 
 /// Epochs, of 10 ms each, that a component computes without asking for anything: one that does so waits for nobody.
-const COMPUTES: u32 = 20;
+const COMPUTES: u32 = 5;
 
 /// What a component is.
 pub(crate) enum Guest {
@@ -240,7 +240,7 @@ impl Plugin {
                 Ok(value)
             }
             Ok(Ok(Err(error))) => {
-                let error = call::said(self.name(), error);
+                let error = call::said(&self.shared, error);
                 Err(match &store.data().blame {
                     Some(other) if error.code == ErrorCode::PluginFailed => error.of(other),
                     _ => error,

@@ -1,5 +1,5 @@
-//! One top-level field of a JSON object that goes by in pieces, without keeping the object: an answer with embeddings
-//! is many megabytes, and what it used comes last.
+//! One field of a JSON object, or of an object in it, that goes by in pieces, without keeping the object: an answer with
+//! embeddings is many megabytes, and what it used comes last.
 
 /// Most bytes of the value that are kept; a larger one is not found.
 const MAX_VALUE: usize = 64 * 1024;
@@ -7,14 +7,17 @@ const MAX_VALUE: usize = 64 * 1024;
 /// Finds the field. Assumes JSON: of anything else it finds nothing useful, and does no harm.
 #[derive(Debug)]
 pub(super) struct Field {
-    name: &'static str,
+    /// Its name, behind those of the objects that it is in.
+    path: &'static [&'static str],
+    /// How many of these objects are open.
+    inside: usize,
     /// Open objects and arrays.
     depth: usize,
     /// Within a string.
     quoted: bool,
     /// The next byte is escaped.
     escaped: bool,
-    /// What a string at the top level says, as far as it may be the name.
+    /// What a string at this level says, as far as it may be the name.
     key: Vec<u8>,
     place: Place,
     value: Vec<u8>,
@@ -26,6 +29,8 @@ enum Place {
     Key,
     /// In the value of another field.
     Other,
+    /// Before the next object on the path.
+    Next,
     /// In the value.
     Here,
     /// Behind it.
@@ -33,9 +38,10 @@ enum Place {
 }
 
 impl Field {
-    pub(super) fn new(name: &'static str) -> Self {
+    pub(super) fn new(path: &'static [&'static str]) -> Self {
         Self {
-            name,
+            path,
+            inside: 0,
             depth: 0,
             quoted: false,
             escaped: false,
@@ -52,7 +58,7 @@ impl Field {
                 return;
             }
             // Most of a large body are values of other fields.
-            if self.place == Place::Other && self.depth > 1 && !self.escaped {
+            if self.place == Place::Other && self.depth > self.inside + 1 && !self.escaped {
                 let skip = rest.iter().position(|b| b"\"\\[]{}".contains(b));
                 rest = &rest[skip.unwrap_or(rest.len())..];
                 let Some((&byte, after)) = rest.split_first() else {
@@ -73,10 +79,11 @@ impl Field {
     }
 
     fn step(&mut self, byte: u8) {
-        let top = self.depth == 1;
+        let top = self.depth == self.inside + 1;
+        let name = self.path[self.inside];
         if self.quoted {
             if self.place == Place::Key && top && (byte != b'"' || self.escaped) {
-                self.key.truncate(self.name.len());
+                self.key.truncate(name.len());
                 self.key.push(byte);
             }
             if self.escaped {
@@ -95,19 +102,31 @@ impl Field {
                     self.key.clear();
                 }
             }
-            b'{' | b'[' => self.depth += 1,
+            b'{' | b'[' => {
+                if top && byte == b'{' && self.place == Place::Next {
+                    self.inside += 1;
+                    self.place = Place::Key;
+                }
+                self.depth += 1;
+            }
             b'}' | b']' => {
                 self.depth = self.depth.saturating_sub(1);
-                if self.depth == 0 {
-                    self.place = Place::Done;
-                    return;
+                if self.depth <= self.inside {
+                    if self.place == Place::Here || self.inside == 0 {
+                        self.place = Place::Done;
+                        return;
+                    }
+                    self.inside -= 1;
+                    self.place = Place::Other;
                 }
             }
             b':' if top && self.place == Place::Key => {
-                self.place = if self.key == self.name.as_bytes() {
-                    Place::Here
-                } else {
+                self.place = if self.key != name.as_bytes() {
                     Place::Other
+                } else if self.inside + 1 < self.path.len() {
+                    Place::Next
+                } else {
+                    Place::Here
                 };
                 return;
             }

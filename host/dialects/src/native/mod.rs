@@ -1,7 +1,7 @@
 //! Where nothing has to be translated: what the host must know of a request and its answer, with every other byte left
 //! alone.
 //!
-//! The dialects are `openai-chat`, `openai-embeddings`, `anthropic-messages` and `anthropic-count-tokens`.
+//! The dialects are those of [`Wire`](crate::Wire).
 
 mod choices;
 mod field;

@@ -2,9 +2,25 @@
 
 use memchr::memchr2;
 
-/// Most bytes of one event that are kept. Events that tell usage or an end are far smaller; of larger ones only their
-/// end is found.
+use super::field::Field;
+
+/// Most bytes of one event that are kept. Nearly all that tell usage or an end are far smaller; of larger ones only their
+/// name, their end and one field are found.
 pub(super) const MAX_EVENT: usize = 256 * 1024;
+
+/// An event that went by.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Its data.
+    Kept(Vec<u8>),
+    /// It was too large to be kept.
+    Large {
+        /// Its name, if it has one.
+        name: Vec<u8>,
+        /// The field that was looked for.
+        found: Option<Vec<u8>>,
+    },
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Events {
@@ -14,15 +30,22 @@ pub(super) struct Events {
     has_data: bool,
     /// Nothing of this event was read yet but ends of lines.
     blank: bool,
+    /// What its `event:` line says.
+    name: Vec<u8>,
     /// The event is larger than what is kept.
     too_large: bool,
+    /// The field to look for in such an event.
+    path: &'static [&'static str],
+    field: Option<Field>,
     after_cr: bool,
 }
 
 impl Events {
-    pub(super) fn new() -> Self {
+    /// `path`: the field that is found even in an event that is too large; empty: none.
+    pub(super) fn new(path: &'static [&'static str]) -> Self {
         Self {
             blank: true,
+            path,
             ..Self::default()
         }
     }
@@ -66,14 +89,21 @@ impl Events {
         self.too_large
     }
 
-    /// The data of the event that ended; the next begins.
-    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
+    /// The event that ended; the next begins.
+    pub(super) fn take(&mut self) -> Option<Event> {
         self.blank = true;
         self.line.clear();
         let data = std::mem::take(&mut self.data);
+        let name = std::mem::take(&mut self.name);
         let has_data = std::mem::take(&mut self.has_data);
-        let too_large = std::mem::take(&mut self.too_large);
-        (has_data && !too_large).then_some(data)
+        let field = self.field.take();
+        match std::mem::take(&mut self.too_large) {
+            true => Some(Event::Large {
+                name,
+                found: field.and_then(|field| field.value().map(<[u8]>::to_vec)),
+            }),
+            false => has_data.then_some(Event::Kept(data)),
+        }
     }
 
     /// The end of the stream ends a line that has no end.
@@ -87,6 +117,15 @@ impl Events {
         self.blank &= bytes.is_empty();
         self.too_large |= self.line.len() + self.data.len() + bytes.len() > MAX_EVENT;
         if self.too_large {
+            if !self.path.is_empty() {
+                let field = self.field.get_or_insert_with(|| {
+                    let mut field = Field::new(self.path);
+                    field.read(&self.data);
+                    field.read(&self.line);
+                    field
+                });
+                field.read(bytes);
+            }
             self.data.clear();
             // One byte tells that the line is not blank.
             self.line.truncate(1);
@@ -101,6 +140,9 @@ impl Events {
     fn end_line(&mut self) -> bool {
         if self.line.is_empty() {
             return true;
+        }
+        if let Some(name) = self.line.strip_prefix(b"event:") {
+            self.name = name.trim_ascii().to_vec();
         }
         if !self.too_large
             && let Some(data) = self.line.strip_prefix(b"data")

@@ -126,3 +126,27 @@ fn models() {
         })
     );
 }
+
+#[test]
+fn a_vendor_says_when_a_model_ends() {
+    let stage = |raw: Option<&str>| {
+        let model = ListedModel {
+            id: "a/b".into(),
+            owned_by: "a".into(),
+            info: Some(ModelInfo {
+                id: "b".into(),
+                display_name: None,
+                created: None,
+                tasks: vec![],
+                max_input_tokens: None,
+                max_output_tokens: None,
+                owned_by: None,
+                raw: raw.map(Into::into),
+            }),
+        };
+        Dialect::Anthropic.model(&model)["lifecycle"].clone()
+    };
+    assert_eq!(stage(None), "active");
+    assert_eq!(stage(Some(r#"{"lifecycle":"deprecated"}"#)), "deprecated");
+    assert_eq!(stage(Some(r#"{"lifecycle":"LEGACY"}"#)), "active");
+}

@@ -1,5 +1,6 @@
 use dialects::Whole;
-use dialects::anthropic::messages::{self, encoder, has_seals, parse};
+use dialects::Wire;
+use dialects::anthropic::messages::{self, encoder, parse};
 use serde_json::{Value, json};
 use types::{Error, ErrorCode, neutral::*};
 
@@ -290,7 +291,10 @@ fn any_vendors_reasoning_survives_a_client_that_echoes_it() {
         let echo = json!({ "model": "m", "max_tokens": 1, "messages": [{ "role": "assistant", "content": body["content"] }] });
         let echo = echo.to_string();
         // Only what its own vendor signed may go to a vendor as it is.
-        assert_eq!(has_seals(echo.as_bytes()), data != Some(plain));
+        assert_eq!(
+            Wire::AnthropicMessages.needs_translation(echo.as_bytes()),
+            data != Some(plain)
+        );
         let parsed = parse(echo.as_bytes()).expect("parses");
         assert_eq!(parsed.messages[0].parts[0].provider_data.as_deref(), data);
     }

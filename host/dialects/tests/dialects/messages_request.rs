@@ -374,3 +374,60 @@ fn citations_are_read_and_kept() {
         serde_json::from_str(citation.provider_data.as_deref().expect("kept")).expect("JSON");
     assert_eq!(own, cited);
 }
+
+/// What Claude Code 2.1.330 posts to `/v1/messages?beta=true`, cut to what matters.
+#[test]
+fn an_agents_request() {
+    let read = request(json!({
+        "max_tokens": 32000, "stream": true,
+        "system": [
+            { "type": "text", "text": "You are an agent.", "cache_control": { "type": "ephemeral" } },
+            { "type": "text", "text": "rules", "cache_control": { "type": "ephemeral", "ttl": "1h" } },
+        ],
+        "messages": [
+            { "role": "user", "content": [{ "type": "text", "text": "fix it" }] },
+            { "role": "system", "content": "the mode is now: plan" },
+            { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "Bash", "input": { "command": "ls" } }] },
+            { "role": "user", "content": [
+                { "type": "tool_result", "tool_use_id": "t", "content": "a", "cache_control": { "type": "ephemeral" } } ] },
+        ],
+        "tools": [{ "name": "Bash", "description": "runs", "input_schema": { "type": "object" }, "eager_input_streaming": true }],
+        "metadata": { "user_id": "u" },
+        "thinking": { "type": "adaptive" },
+        "context_management": { "edits": [{ "type": "clear_thinking_20251015", "keep": "all" }] },
+        "output_config": { "effort": "high" },
+    }));
+    let roles: Vec<Role> = read.messages.iter().map(|message| message.role).collect();
+    assert_eq!(
+        roles,
+        [
+            Role::System,
+            Role::User,
+            Role::System,
+            Role::Assistant,
+            Role::Tool
+        ]
+    );
+    assert_eq!(read.messages[0].parts.len(), 2);
+    assert_eq!(
+        read.messages[4].parts[0].cache,
+        Some(CacheMark { ttl_seconds: None })
+    );
+    let thinking = read.reasoning.expect("asked for");
+    assert_eq!(
+        (
+            thinking.enabled,
+            thinking.budget_tokens,
+            thinking.effort.as_deref()
+        ),
+        (Some(true), None, Some("high"))
+    );
+    assert!(read.stream && read.user.as_deref() == Some("u"));
+    assert_eq!(
+        read.extensions,
+        [Extension {
+            dialect: "anthropic-messages".into(),
+            fields: r#"{"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]}}"#.into(),
+        }]
+    );
+}

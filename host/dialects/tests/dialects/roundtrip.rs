@@ -73,7 +73,7 @@ fn message(role: Role, parts: Vec<Part>) -> Message {
 }
 
 /// User, assistant, results, over and over: so that no two messages of one role meet.
-fn conversation() -> impl Strategy<Value = Vec<Message>> {
+pub(crate) fn conversation() -> impl Strategy<Value = Vec<Message>> {
     let turn = (
         prop::collection::vec(said(false), 1..4),
         prop::collection::vec(said(true), 1..4),
@@ -90,7 +90,7 @@ fn conversation() -> impl Strategy<Value = Vec<Message>> {
     })
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
@@ -174,7 +174,7 @@ fn messages(messages: &[Message]) -> Value {
 }
 
 /// What an answer is made of: kinds, and texts in pieces.
-fn answer() -> impl Strategy<Value = Vec<Event>> {
+pub(crate) fn answer() -> impl Strategy<Value = Vec<Event>> {
     let kind = prop_oneof![
         Just(PartKind::Text),
         Just(PartKind::Reasoning(ReasoningKind::Full)),
@@ -314,7 +314,7 @@ fn very_many_parts_take_no_longer_each_than_few() {
 }
 
 /// Any event, in no order that makes sense.
-fn nonsense() -> impl Strategy<Value = Event> {
+pub(crate) fn nonsense() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![
         Just(PartKind::Text),
         Just(PartKind::Refusal),

@@ -62,7 +62,7 @@ fn every_kind_of_failure_counts_and_a_good_call_heals() {
 fn one_that_computes_until_its_time_is_over_fails() {
     let world = World::new();
     world.run(async {
-        let hostile = world.misbehaving("limits = { deadline = \"400ms\" }").await;
+        let hostile = world.misbehaving("limits = { deadline = \"1s\" }").await;
         for _ in 0..5 {
             let error = fails(&hostile, "spin", "").await;
             assert_eq!(error.code, ErrorCode::TimedOut);

@@ -1,4 +1,7 @@
-//! What messages are made of.
+//! What messages are made of. Parts can be written down (serde): a stored answer keeps what its client's dialect has no
+//! field for.
+
+use serde::{Deserialize, Serialize};
 
 /// Who speaks in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,17 +19,17 @@ pub enum Role {
 }
 
 /// Marks the end of a prefix that the vendor may cache.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CacheMark {
     /// How long, in seconds; absent: the vendor's default. Known values: 300 and 3600.
     pub ttl_seconds: Option<u32>,
 }
 
 /// Where the bytes of a medium are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MediaSource {
     /// The bytes themselves.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "base64_text")] Vec<u8>),
     /// An `http` or `https` URL that the vendor fetches.
     Url(String),
     /// The name of a file that the client uploaded to this vendor.
@@ -34,7 +37,7 @@ pub enum MediaSource {
 }
 
 /// An image, a sound or a document.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Media {
     /// Where the bytes are.
     pub source: MediaSource,
@@ -51,7 +54,7 @@ pub struct Media {
 }
 
 /// A passage that supports a text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Citation {
     /// The address of the source, where it has one.
     pub url: Option<String>,
@@ -73,7 +76,7 @@ pub struct Citation {
 }
 
 /// Text, and what supports it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
     /// The text.
     pub text: String,
@@ -82,7 +85,7 @@ pub struct Text {
 }
 
 /// What a reasoning part shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReasoningKind {
     /// The model's own words.
     Full,
@@ -94,7 +97,7 @@ pub enum ReasoningKind {
 
 /// What the model thought before it answered. Signatures and encrypted forms travel in the part's
 /// `provider-data`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {
     /// What is shown.
     pub kind: ReasoningKind,
@@ -103,7 +106,7 @@ pub struct Reasoning {
 }
 
 /// The model asks for a tool.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
     /// Id that the result refers to; unique in a conversation.
     pub id: String,
@@ -117,7 +120,7 @@ pub struct ToolCall {
 }
 
 /// One piece of a tool's result.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ResultContent {
     /// Text, or JSON as text.
     Text(String),
@@ -130,7 +133,7 @@ pub enum ResultContent {
 }
 
 /// What a tool answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolResult {
     /// The id of the call.
     pub call_id: String,
@@ -145,7 +148,7 @@ pub struct ToolResult {
 }
 
 /// A search result, given to the model or found by it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Address or name.
     pub location: String,
@@ -158,7 +161,7 @@ pub struct Source {
 }
 
 /// What a part is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Content {
     /// Text.
     Text(Text),
@@ -183,7 +186,7 @@ pub enum Content {
 }
 
 /// A piece of a message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// What it is.
     pub content: Content,
@@ -236,5 +239,20 @@ impl Media {
             MediaSource::Bytes(bytes) => bytes.len(),
             MediaSource::Url(text) | MediaSource::FileId(text) => text.len(),
         }
+    }
+}
+
+/// Bytes as base64: a list of numbers would be four times as long.
+mod base64_text {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map_err(D::Error::custom)
     }
 }

@@ -11,7 +11,6 @@ mod whole;
 
 pub use encode::encoder;
 pub use request::{parse, parse_count};
-pub use signature::has_seals;
 pub use whole::whole;
 
 use serde_json::{Value, json};

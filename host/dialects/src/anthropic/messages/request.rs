@@ -1,6 +1,6 @@
 //! The request's own fields.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use types::{
     Error, UpstreamError,
     neutral::{GenerateRequest, OutputFormat, OutputSchema, ReasoningOptions, Sampling},
@@ -115,7 +115,7 @@ fn thinking(body: &mut Object) -> Result<Option<ReasoningOptions>, Error> {
         },
         display: thinking.opt("display")?,
     };
-    put_rest(body, "thinking", thinking);
+    body.put_rest("thinking", thinking);
     Ok(Some(options))
 }
 
@@ -130,7 +130,7 @@ fn output(
         if let Some(effort) = config.opt("effort")? {
             reasoning.get_or_insert_default().effort = Some(effort);
         }
-        put_rest(body, "output_config", config);
+        body.put_rest("output_config", config);
     }
     let Some(mut format) = format else {
         return Ok(OutputFormat::Text);
@@ -152,15 +152,8 @@ fn user(body: &mut Object) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     let user = metadata.opt("user_id")?;
-    put_rest(body, "metadata", metadata);
+    body.put_rest("metadata", metadata);
     Ok(user)
-}
-
-fn put_rest(body: &mut Object, key: &str, object: Object) {
-    match object.into_value() {
-        Value::Object(rest) if rest.is_empty() => {}
-        rest => body.put(key, rest),
-    }
 }
 
 fn service_tier(tier: String) -> String {

@@ -3,20 +3,9 @@
 //! A block of this dialect without its text, as its own vendor wants to see it again, is passed on as it is. What another
 //! vendor wants to see again is a JSON text of any shape, or nothing: it travels in the same field, behind a prefix.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use memchr::memmem;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-const PREFIX: &str = "evenhand.";
-
-/// The beginning of a string with the prefix. Nobody has a reason to write these characters as escapes.
-const QUOTED: &str = "\"evenhand.";
-
-/// May a request have seals of ours? No vendor takes them, so it can't go to one as it is.
-pub fn has_seals(body: &[u8]) -> bool {
-    memmem::find(body, QUOTED.as_bytes()).is_some()
-}
+use crate::seal::{self, PREFIX};
 
 /// A kind of block, and its field that clients echo.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +28,7 @@ impl Seal {
     /// The text for a client to echo.
     pub(super) fn close(self, provider_data: Option<&str>) -> String {
         let data = provider_data.unwrap_or_default();
-        self.own(data)
-            .unwrap_or_else(|| format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(data)))
+        self.own(data).unwrap_or_else(|| seal::close(data))
     }
 
     /// The data of a text that a client echoed.
@@ -48,11 +36,7 @@ impl Seal {
         if text == PREFIX {
             return None;
         }
-        let data = text
-            .strip_prefix(PREFIX)
-            .and_then(|sealed| URL_SAFE_NO_PAD.decode(sealed).ok())
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .filter(|data| serde_json::from_str::<IgnoredAny>(data).is_ok());
+        let data = seal::open(text);
         Some(data.unwrap_or_else(|| json!({ "type": self.kind, self.field: text }).to_string()))
     }
 

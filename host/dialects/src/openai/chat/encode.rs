@@ -8,12 +8,12 @@ use types::{
     neutral::{Content, Delta, Event, FinishReason, Part, PartKind, ReasoningKind, Started, Usage},
 };
 
-use super::{annotation, delta::Chunks, finish_reason, logprobs, new_id};
+use super::{annotation, delta::Chunks, finish_reason, new_id};
 use crate::{
     Dialect, Encoder,
     answer::{self, arguments},
     clock, frame, media,
-    openai::usage,
+    openai::{content::logprobs, usage},
     turns::{Kind, Lane, Turns},
 };
 
@@ -191,10 +191,10 @@ impl Chat {
                 }
             }
             (Delta::Logprobs(tokens), Open::Refusal) => {
-                chunks.logprobs(out, index, "refusal", &logprobs(&tokens));
+                chunks.logprobs(out, index, "refusal", &logprobs(&tokens).into());
             }
             (Delta::Logprobs(tokens), _) => {
-                chunks.logprobs(out, index, "content", &logprobs(&tokens));
+                chunks.logprobs(out, index, "content", &logprobs(&tokens).into());
             }
         }
     }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use types::{
     Error,
     neutral::{
-        CacheMark, Content, MediaSource, Message, Part, Reasoning, ReasoningKind, ResultContent,
-        Role, Text, ToolCall, ToolResult,
+        Content, MediaSource, Message, Part, Reasoning, ReasoningKind, ResultContent, Role, Text,
+        ToolCall, ToolResult,
     },
 };
 
@@ -13,6 +13,7 @@ use crate::{
     answer::arguments,
     field::{Object, TextOr},
     media::{self, part},
+    openai::content::{audio, cache_mark},
 };
 
 type Contents = TextOr<Vec<Object>>;
@@ -124,30 +125,6 @@ fn content(mut object: Object) -> Result<Part, Error> {
         cache,
         provider_data: object.rest(),
     })
-}
-
-/// The vendor's own form of a mark, or the one that others understand.
-fn cache_mark(object: &mut Object) -> Result<Option<CacheMark>, Error> {
-    let Some(mut mark) = object.opt::<Object>("prompt_cache_breakpoint")? else {
-        return media::cache_mark(object);
-    };
-    let ttl_seconds = match mark.opt::<String>("ttl")?.as_deref() {
-        None => None,
-        Some("30m") => Some(1800),
-        Some("12h") => Some(43_200),
-        Some(_) => return Err(mark.wrong("ttl", "must be `30m` or `12h`")),
-    };
-    Ok(Some(CacheMark { ttl_seconds }))
-}
-
-fn audio(mut audio: Object) -> Result<types::neutral::Media, Error> {
-    let data: String = audio.need("data")?;
-    let bytes = media::bytes(&data, &audio.path_of("data"))?;
-    let media_type = match audio.need::<String>("format")?.as_str() {
-        "mp3" => "audio/mpeg".to_owned(),
-        format => format!("audio/{format}"),
-    };
-    Ok(media::media(MediaSource::Bytes(bytes), Some(media_type)))
 }
 
 fn file(mut file: Object) -> Result<types::neutral::Media, Error> {

@@ -12,7 +12,7 @@ pub use request::parse;
 pub use whole::whole;
 
 use serde_json::{Value, json};
-use types::neutral::{Citation, FinishReason, TokenLogprob};
+use types::neutral::{Citation, FinishReason};
 
 /// An id for an answer whose vendor gave none.
 fn new_id() -> String {
@@ -46,19 +46,4 @@ fn annotation(citation: &Citation) -> Option<Value> {
             "url": url,
         },
     }))
-}
-
-fn logprobs(tokens: &[TokenLogprob]) -> Value {
-    let entry = |token: &str, logprob: f64, bytes: Option<&[u8]>| {
-        let bytes = bytes.unwrap_or(token.as_bytes());
-        json!({ "token": token, "logprob": logprob, "bytes": bytes })
-    };
-    tokens
-        .iter()
-        .map(|t| {
-            let mut json = entry(&t.token, t.logprob, t.bytes.as_deref());
-            json["top_logprobs"] = t.top.iter().map(|(s, p)| entry(s, *p, None)).collect();
-            json
-        })
-        .collect()
 }

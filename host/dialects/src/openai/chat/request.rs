@@ -10,6 +10,7 @@ use super::{messages, tools};
 use crate::{
     Wire,
     field::{Object, Read, at},
+    openai::content::metadata,
 };
 
 /// Reads a request, and its `stream_options.include_usage`: the stream's last chunk tells the tokens.
@@ -121,23 +122,6 @@ fn stream_options(body: &mut Object) -> Result<bool, Error> {
         return Ok(false);
     };
     let include = options.opt("include_usage")?.unwrap_or(false);
-    let rest = options.into_value();
-    if rest.as_object().is_some_and(|rest| !rest.is_empty()) {
-        body.put("stream_options", rest);
-    }
+    body.put_rest("stream_options", options);
     Ok(include)
-}
-
-fn metadata(labels: Option<Value>) -> Result<Vec<(String, String)>, Error> {
-    match labels {
-        None => Ok(Vec::new()),
-        Some(Value::Object(labels)) => labels
-            .into_iter()
-            .map(|(key, value)| {
-                let value = String::read(value, &format!("metadata.{key}"))?;
-                Ok((key, value))
-            })
-            .collect(),
-        Some(_) => Err(at("metadata", "must be an object of strings")),
-    }
 }

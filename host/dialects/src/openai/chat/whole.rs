@@ -6,12 +6,12 @@ use types::{
     neutral::{Content, Media, MediaSource},
 };
 
-use super::{annotation, finish_reason, logprobs, new_id};
+use super::{annotation, finish_reason, new_id};
 use crate::{
     Whole,
     answer::{Answer, Choice, arguments},
     clock, media,
-    openai::usage,
+    openai::{content::logprobs, usage},
 };
 
 /// The answer to a request without `stream`; `model` is the name that the client used. One without `Finished` is an
@@ -65,10 +65,7 @@ struct Said {
 fn choice_json(index: u32, choice: &Choice, id: &str) -> Value {
     let mut said = Said::default();
     for piece in &choice.parts {
-        let tokens = || match logprobs(&piece.logprobs) {
-            Value::Array(tokens) => tokens,
-            _ => Vec::new(),
-        };
+        let tokens = || logprobs(&piece.logprobs);
         match &piece.part.content {
             Content::Text(text) => {
                 said.content.get_or_insert_default().push_str(&text.text);

@@ -1,0 +1,17 @@
+//! 5: calls host functions by the million, each call tiny.
+
+use evenhand_sdk::log::{self, Level};
+use hostile::Answer;
+
+fn attack(_: &str) -> Answer {
+    for thousands in (10..).step_by(10) {
+        for _ in 0..5_000 {
+            evenhand_sdk::weights::names();
+            log::write(Level::Trace, "");
+        }
+        log::write(Level::Info, &format!("{thousands} thousand calls"));
+    }
+    unreachable!("it never ends")
+}
+
+hostile::attack!(attack);

@@ -1,0 +1,9 @@
+//! 11: traps on every call.
+
+use hostile::Answer;
+
+fn attack(_: &str) -> Answer {
+    panic!("as ever")
+}
+
+hostile::attack!(attack);
