@@ -110,13 +110,24 @@ def provider(
     else stands under `config`."""
     origin = vendor if isinstance(vendor, str) else vendor.url
     signed = {"aws-sigv4": {"region": "us-east-1", "service": "bedrock"}}
-    attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}, "bedrock": signed}[dialect]
+    attach = {
+        "openai": "bearer",
+        "anthropic": {"header": "x-api-key"},
+        "bedrock": signed,
+        "gemini": {"header": "x-goog-api-key"},
+    }[dialect]
     # The mock models of Bedrock's are Claude's, though their ids don't say it.
     bedrock = {"base_url": origin, "control_url": origin, "family": "anthropic"}
+    configs = {
+        "openai": {"base_url": f"{origin}/v1"},
+        "anthropic": {"base_url": origin},
+        "bedrock": bedrock,
+        "gemini": {"base_url": f"{origin}/v1beta"},
+    }
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"openai": {"base_url": f"{origin}/v1"}, "anthropic": {"base_url": origin}, "bedrock": bedrock}[dialect] | (options or {}),
+        config=configs[dialect] | (options or {}),
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},

@@ -11,7 +11,7 @@ from harness import Evenhand
 from vendors.bedrock_api import ACCOUNT, COHERE, TITAN
 
 DIALECTS = list(CLIENTS)
-PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock"]
+PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock", "gemini"]
 # What that vendor lists beside the mock models under their own names.
 ALSO_BEDROCK = [TITAN, COHERE, "us.anthropic.mock-echo-v1:0", f"{ACCOUNT}:application-inference-profile/mock-echo"]
 # What a vendor lacks: Bedrock fetches no addresses (see test_bedrock.py), Responses has no stop sequences (test_upstream.py).
@@ -73,11 +73,12 @@ def test_sampling_settings_reach_the_vendor(provider, evenhand, providers):
     client = evenhand.client("openai")
     client.ask(f"{provider}/mock-echo", [client.user("Hi")], temperature=0.25)
     sent = providers[provider].last.json
-    assert sent.get("inferenceConfig", sent)["temperature"] == 0.25
+    settings = sent.get("inferenceConfig") or sent.get("generationConfig") or sent
+    assert settings["temperature"] == 0.25
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("provider, seeds", [(provider, provider == "openai") for provider in PROVIDERS])
+@pytest.mark.parametrize("provider, seeds", [(provider, provider in ("openai", "gemini")) for provider in PROVIDERS])
 def test_headers_tell_who_answered_and_what_was_not_honoured(provider, seeds, stream, evenhand):
     create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
     given = {"model": f"{provider}/mock-echo", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
