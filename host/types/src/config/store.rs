@@ -50,7 +50,9 @@ fn plain(text: &str) -> Result<StoreUrl, String> {
     }
     match url.scheme() {
         "sqlite" | "postgres" | "postgresql" => Ok(StoreUrl::Plain(text.into())),
-        other => Err(format!("{other:?} is no kind of database that is known: sqlite or postgres")),
+        other => Err(format!(
+            "{other:?} is no kind of database that is known: sqlite or postgres"
+        )),
     }
 }
 
@@ -68,7 +70,10 @@ mod tests {
         assert_eq!(plain.url, StoreUrl::Plain("sqlite://evenhand.db".into()));
         assert_eq!(plain.keep, Duration::from_secs(3600));
         let secret = store("url = { env = \"DATABASE_URL\" }").unwrap();
-        assert_eq!(secret.url, StoreUrl::Secret(SecretSource::Env("DATABASE_URL".into())));
+        assert_eq!(
+            secret.url,
+            StoreUrl::Secret(SecretSource::Env("DATABASE_URL".into()))
+        );
         for (text, named) in [
             ("url = \"postgres://me:hunter2@db/x\"", "password"),
             ("url = \"mysql://db/x\"", "mysql"),
@@ -77,7 +82,10 @@ mod tests {
             ("keep = \"1h\"", "url"),
         ] {
             let error = store(text).unwrap_err();
-            assert!(error.contains(named) && !error.contains("hunter2\""), "{error}");
+            assert!(
+                error.contains(named) && !error.contains("hunter2\""),
+                "{error}"
+            );
         }
     }
 }
