@@ -1,0 +1,177 @@
+"""Cases 12 to 18: reasoning and caching."""
+
+import base64
+import dataclasses
+
+import pytest
+
+from fidelity.stage import Pair
+from fidelity.test_messages_and_tools import OSLO, ROME, WEATHER
+from fidelity.words import Ask, Call, Echo, Result, Text, Thought, Tool, answer, assistant, results, system, user
+
+fidelity = pytest.mark.fidelity
+
+# As vendors' are: base64, but for one character that isn't.
+SIGNATURE = base64.b64encode(b"EqQBCkgIBxABGAIiQL8signed thoughts\xff\x00").decode()
+OTHER = base64.b64encode(b"another signature\xfe").decode()
+DATA = base64.b64encode(b"redacted \xfd thoughts").decode()
+NO_FIELD = "Clients of OpenAI Chat have no field in which a signed thought could come back."
+UNSIGNED = "Servers of OpenAI's chat format sign no thoughts."
+
+
+@fidelity(
+    12,
+    "Thoughts that are a signature alone, and redacted ones, come back to their vendor byte for byte",
+    na={"chat": NO_FIELD, "openai": UNSIGNED},
+)
+def test_12_signatures(to: Pair) -> None:
+    redacted = (Thought("", DATA, hidden=True),) if to.provider in ("anthropic", "bedrock") else ()
+    thoughts = (Thought("", SIGNATURE), *redacted)
+    _, got = to.ask(Ask([user("Hi")], own=thinks()), answer(*thoughts, "Hello."))
+    assert got.text == "Hello."
+    seen, _ = to.ask(Ask([user("Hi"), Echo(got.echo), user("And?")], own=thinks()))
+    assert [one.signature for one in seen.all(Thought)] == [SIGNATURE] + [DATA] * len(redacted)
+    assert "".join(one.text for one in seen.all(Thought)) == ""
+
+
+def thinks() -> dict[str, dict]:
+    """A client that asks for thoughts."""
+    return {
+        "chat": {"reasoning_effort": "medium"},
+        "responses": {"reasoning": {"effort": "medium", "summary": "auto"}},
+        "messages": {"thinking": {"type": "adaptive"}},
+    }
+
+
+@fidelity(
+    13,
+    "The order of thoughts and calls is kept, there and back",
+    na={"chat": "In OpenAI Chat thoughts come before all calls: it has no order.", "openai": UNSIGNED},
+)
+def test_13_order(to: Pair) -> None:
+    said = (Thought("First Rome.", SIGNATURE), ROME, Thought("Then Oslo.", OTHER), OSLO)
+    if to.provider == "gemini":
+        # Gemini signs calls.
+        said = (Thought("First Rome."), dataclasses.replace(ROME, signature=SIGNATURE), Thought("Then Oslo."), OSLO)
+    _, got = to.ask(Ask([user("Rome, Oslo?")], (WEATHER,), own=thinks()), answer(*said))
+    assert [type(part) for part in got.parts] == [Thought, Call, Thought, Call]
+    assert [one.text for one in got.thoughts] == ["First Rome.", "Then Oslo."]
+    told = results(Result(ROME.id, (Text("7 °C"),)), Result(OSLO.id, (Text("-3 °C"),)))
+    seen, _ = to.ask(Ask([user("Rome, Oslo?"), Echo(got.echo), told], (WEATHER,), own=thinks()))
+    back = [part for part in seen.all(object) if isinstance(part, Thought | Call)]
+    assert [part.name for part in back if isinstance(part, Call)] == ["weather", "weather"]
+    if to.provider == "gemini":
+        # It takes its thoughts' texts from nobody: the signature says them.
+        assert [part.signature for part in back if isinstance(part, Call)] == [SIGNATURE, None]
+    else:
+        assert [type(part) for part in back] == [Thought, Call, Thought, Call]
+        assert [part.signature for part in back if isinstance(part, Thought)] == [SIGNATURE, OTHER]
+
+
+@fidelity(
+    14,
+    "A budget of thoughts is below the answer's limit, with a warning; how they are shown is the client's choice",
+    na={"chat": "Clients of OpenAI Chat give no budget and no way to show thoughts."},
+)
+def test_14_budget(to: Pair) -> None:
+    if to.dialect == "responses":
+        own = {"responses": {"reasoning": {"effort": "high", "summary": "detailed"}}}
+        seen, got = to.ask(Ask([user("Hi")], max_tokens=3000, own=own))
+        wanted = "summarized"
+    elif to.native:
+        # The vendor's own client keeps to its rules.
+        own = {"messages": {"thinking": {"type": "enabled", "budget_tokens": 2048, "display": "omitted"}}}
+        to.ask(Ask([user("Hi")], max_tokens=3000, own=own))
+        return
+    else:
+        own = {"messages": {"thinking": {"type": "enabled", "budget_tokens": 9000, "display": "omitted"}}}
+        seen, got = to.ask(Ask([user("Hi")], max_tokens=3000, own=own))
+        wanted = "omitted"
+    match to.provider:
+        case "anthropic" | "bedrock":
+            extra = seen.body if to.provider == "anthropic" else seen.body["additionalModelRequestFields"]
+            thinking = extra["thinking"]
+            assert thinking["display"] == wanted
+            if wanted == "omitted":
+                assert 1024 <= thinking["budget_tokens"] < seen.max_tokens == 3000
+                assert "reasoning.budget_tokens" in got.warnings
+        case "gemini":
+            config = seen.body["generationConfig"]["thinkingConfig"]
+            assert config.get("includeThoughts", False) == (wanted == "summarized")
+            if wanted == "omitted":
+                assert config["thinkingBudget"] < seen.max_tokens and "reasoning.budget_tokens" in got.warnings
+        case "openai":
+            assert "reasoning" in got.warnings
+        case "openai-responses":
+            if wanted == "omitted":
+                assert "reasoning.budget_tokens" in got.warnings and "summary" not in seen.body.get("reasoning", {})
+            else:
+                assert seen.body["reasoning"]["summary"] == "detailed"
+
+
+NOT_GEMINI = dict.fromkeys(("openai", "openai-responses", "anthropic", "bedrock"), "Only Gemini signs calls.")
+
+
+@fidelity(15, "Gemini's `thoughtSignature` comes back with its call", na=NOT_GEMINI)
+def test_15_signed_calls(to: Pair) -> None:
+    signed = dataclasses.replace(ROME, signature=SIGNATURE)
+    turns = [user("Rome, Oslo?")]
+    _, got = to.ask(Ask(turns, (WEATHER,)), answer("Looking.", signed, OSLO))
+    told = results(*(Result(call.id, (Text("7 °C"),)) for call in got.calls))
+    seen, _ = to.ask(Ask([*turns, Echo(got.echo), told], (WEATHER,)))
+    assert [call.signature for call in seen.all(Call)] == [SIGNATURE, None]
+
+
+@fidelity(
+    16,
+    "What a vendor encrypted goes back only to the plugin and for the key that it was issued to",
+    na={"chat": NO_FIELD, "openai": UNSIGNED},
+)
+def test_16_issuer(to: Pair) -> None:
+    thought = Thought("Hm.", SIGNATURE)
+    said = (Thought("Hm."), dataclasses.replace(ROME, signature=SIGNATURE)) if to.provider == "gemini" else (thought, ROME)
+    _, got = to.ask(Ask([user("Rome?")], (WEATHER,), own=thinks()), answer(*said))
+    turns = [user("Rome?"), Echo(got.echo), results(Result(ROME.id, (Text("7 °C"),)))]
+    seen, _ = to.ask(Ask(turns, (WEATHER,), own=thinks()))
+    assert SIGNATURE in str(seen.body)
+    if to.native:
+        # The vendor itself knows whose it is; the host has not touched it.
+        return
+    for other in {"anthropic": "bedrock"}.get(to.provider, "anthropic"), "openai-responses":
+        elsewhere = dataclasses.replace(to, provider=other, translated=False)
+        if other != to.provider:
+            seen, _ = elsewhere.ask(Ask(turns, (WEATHER,)))
+            assert SIGNATURE not in str(seen.body) and "evenhand." not in str(seen.body)
+    seen, _ = dataclasses.replace(to, key="sk-other").ask(Ask(turns, (WEATHER,)))
+    assert SIGNATURE not in str(seen.body) and "evenhand." not in str(seen.body)
+
+
+CACHES = "The vendor caches by itself: it takes no marks."
+
+
+@fidelity(
+    17,
+    "`cache_control` survives on instructions, tools, messages and results; on Bedrock it is a `cachePoint`",
+    na={"openai": CACHES, "openai-responses": CACHES, "gemini": CACHES},
+)
+def test_17_caching(to: Pair) -> None:
+    turns = [
+        system("Be brief.", "1h"),
+        user(Text("One?", "5m")),
+        assistant(ROME),
+        results(Result(ROME.id, (Text("7 °C", None if to.dialect == "messages" else "5m"),), cache="5m")),
+    ]
+    seen, got = to.ask(Ask(turns, (dataclasses.replace(WEATHER, cache="1h"),)))
+    assert [part.cache for part in seen.system] == ["1h"]
+    assert seen.turns[0].parts[0].cache == "5m"
+    (result,) = seen.all(Result)
+    assert result.cache == "5m"
+    # OpenAI's tools have no marks.
+    assert [tool.cache for tool in seen.tools] == ["1h" if to.dialect == "messages" else None]
+    assert "cache" not in got.warnings
+
+
+@fidelity(18, "`reasoning_content` is a string", na=dict.fromkeys(("responses", "messages"), "It is a field of OpenAI Chat."))
+def test_18_reasoning_content(to: Pair) -> None:
+    _, got = to.ask(Ask([user("Hi")], own=thinks()), answer(Thought("Let me think.", SIGNATURE), "Hello."))
+    assert [one.text for one in got.thoughts] == ["Let me think."] and got.text == "Hello."
