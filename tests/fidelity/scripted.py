@@ -21,6 +21,9 @@ SEED = 20261125
 BASES = {"openai": "/chat/v1", "openai-responses": "/responses/v1", "anthropic": "/anthropic", "bedrock": "", "gemini": "/gemini/v1beta"}
 
 
+LISTS = ["/chat/v1/models", "/responses/v1/models", "/anthropic/v1/models", "/gemini/v1beta/models"]
+
+
 @dataclass
 class Reply:
     """What the vendor sends."""
@@ -52,11 +55,11 @@ class Scripted(Vendor):
             ("/gemini/v1beta/models/{call}", "gemini"),
         ]
         plain = ["/chat/v1/embeddings", "/responses/v1/embeddings", "/model/{id}/invoke"]
-        lists = ["/chat/v1/models", "/responses/v1/models", "/anthropic/v1/models", "/gemini/v1beta/models"]
+        lists = [(path, WIRES[name]) for name, base in BASES.items() if base for path in LISTS if path.startswith(base)]
         return (
             [web.post(path, self._checked(WIRES[name])) for path, name in asked]
             + [web.post(path, self._send) for path in plain]
-            + [web.get(path, self._none) for path in lists]
+            + [web.get(path, self._list(wire)) for path, wire in lists]
         )
 
     def answer_headers(self, recorded: Recorded) -> dict[str, str]:
@@ -74,8 +77,11 @@ class Scripted(Vendor):
         elif given != keys[0] and KEY not in keys:
             raise Refusal(401, "authentication_error", "no credential")
 
-    async def _none(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"data": [], "models": [], "object": "list", "has_more": False})
+    def _list(self, wire: ModuleType):
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return web.json_response(wire.MODELS)
+
+        return handle
 
     def _checked(self, wire: ModuleType):
         async def handle(request: web.Request) -> web.StreamResponse:

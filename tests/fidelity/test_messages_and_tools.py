@@ -183,11 +183,10 @@ OWN_TOOLS = {
 def test_11_server_tools(to: Pair) -> None:
     tool = OWN_TOOLS[to.dialect]
     ask = Ask([user("Go")], own={to.dialect: {"tools": [tool]}})
-    if to.client.NATIVE == to.provider or (to.dialect, to.provider) == ("chat", "openai-responses"):
-        frames = to.wire.stream(answer("Done.")) if to.stream else [json.dumps(to.wire.whole(answer("Done."))).encode()]
-        got = to.send(ask, to.reply(b"".join(frames)))
-        assert got.status == 200, got.raw
+    if to.native or to.provider == "openai-responses" and to.dialect != "messages":
+        # Whether its model has the tool is the vendor's to say.
+        to.send(ask)
         (sent,) = to.asked()[-1].json["tools"]
-        assert sent["type"] == tool["type"]
+        assert sent["type"] == tool["type"] and (sent == tool or not to.native)
     else:
         to.refused(ask, "patch" if to.dialect == "chat" else "web_search")

@@ -8,6 +8,22 @@ from fidelity.words import Answer, Call, Image, Refusal, Result, Seen, Text, Tho
 from vendors import anthropic_rules
 
 MODEL = "claude-opus-4-6"
+MODELS = {
+    "data": [
+        {
+            "type": "model",
+            "id": MODEL,
+            "display_name": "Claude Opus 4.6",
+            "created_at": "2026-01-20T00:00:00Z",
+            "lifecycle": "deprecated",
+            "max_input_tokens": 200_000,
+            "max_tokens": 64_000,
+        }
+    ],
+    "has_more": False,
+    "first_id": MODEL,
+    "last_id": MODEL,
+}
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 FINISH = {
     "stop": "end_turn",
@@ -140,7 +156,7 @@ def objects(answer: Answer) -> list[dict]:
         built.append({"type": "content_block_stop", "index": index})
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens", "output_tokens_details")
     ending = {name: message[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
-    counted = {name: message["usage"][name] for name in names}
+    counted = {name: message["usage"][name] for name in names if name in message["usage"]}
     return [*built, {"type": "message_delta", "delta": ending, "usage": counted}, {"type": "message_stop"}]
 
 

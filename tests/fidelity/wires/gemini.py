@@ -8,6 +8,18 @@ from fidelity.words import Answer, Call, Image, Refusal, Result, Seen, Text, Tho
 from vendors import gemini_rules
 
 MODEL = "gemini-3-pro"
+MODELS = {
+    "models": [
+        {
+            "name": f"models/{MODEL}",
+            "version": "001",
+            "displayName": "Gemini 3 Pro",
+            "inputTokenLimit": 1_048_576,
+            "outputTokenLimit": 65_536,
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
+        }
+    ]
+}
 STREAM_TYPE = "text/event-stream"
 FINISH = {
     "stop": "STOP",
@@ -21,7 +33,10 @@ FINISH = {
 
 def check(path: str, headers: dict, body: dict) -> None:
     """Refuses what the vendor refuses."""
-    gemini_rules.generate(body)
+    if path.endswith(":batchEmbedContents"):
+        gemini_rules.embed(body, path.split("/")[-1].partition(":")[0])
+    else:
+        gemini_rules.generate(body)
 
 
 def streams(path: str, body: dict) -> bool:

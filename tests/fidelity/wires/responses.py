@@ -8,6 +8,7 @@ from fidelity.words import Answer, Call, Image, Refusal, Result, Seen, Text, Tho
 from vendors import responses_rules, responses_stream
 
 MODEL = "gpt-5.2"
+MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1764000000, "owned_by": "openai"}]}
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
