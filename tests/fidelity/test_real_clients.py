@@ -57,7 +57,7 @@ def test_34_claude_code(to: Pair) -> None:
             assert body["reasoning"]["effort"] == "high"
         case "bedrock":
             extra = body["additionalModelRequestFields"]
-            assert extra["thinking"] == {"type": "adaptive"} and extra["output_config"] == {"effort": "high"}
+            assert extra["thinking"] == {"type": "adaptive"} and body["outputConfig"] == {"effort": "high"}
             assert extra["context_management"] == own["context_management"]
         case "gemini":
             assert body["generationConfig"]["thinkingConfig"]["thinkingLevel"].lower() == "high"

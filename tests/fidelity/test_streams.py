@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fidelity.scripted import Reply
 from fidelity.stage import Pair
 from fidelity.test_messages_and_tools import CLOCK, OSLO, ROME, WEATHER
 from fidelity.words import Ask, Call, Text, Usage, answer, user
@@ -121,7 +122,8 @@ def test_24_failures(to: Pair) -> None:
         error = to.failed(got)
         if data == begun + told:
             assert "Out of order." in error["message"]
-    if not to.native:
+    if not to.native and to.provider != "openai-responses":
+        # Where that is all there is, it is an answer of its own. Responses always begin before they fail.
         got = to.send(HELLO, to.reply(told))
         assert got.status >= 500 and "Out of order." in to.client.failed(got, False)["message"]
 
@@ -131,7 +133,7 @@ def test_25_errors(to: Pair) -> None:
     for status in (400, 429, 500):
         headers, body = to.wire.error(status, "The vendor says no.")
         wait = {"retry-after": "7"} if status == 429 else {}
-        got = to.send(HELLO, to.reply(json.dumps(body).encode(), status=status, headers=headers | wait))
+        got = to.send(HELLO, Reply(json.dumps(body).encode(), status=status, headers=headers | wait))
         # Its own fault is another's for us.
         assert got.status == status or (status == 500 and got.status == 502)
         error = to.client.failed(got, False)

@@ -64,7 +64,7 @@ def _turn(turn: Turn | Echo) -> list[dict]:
 
 
 def _output(parts: tuple) -> Any:
-    if not any(isinstance(part, Image) for part in parts):
+    if not any(isinstance(part, Image) or part.cache for part in parts):
         return "".join(part.text for part in parts)
     return [_part(part, "input") for part in parts]
 

@@ -2,6 +2,7 @@
 
 mod chat_answer;
 mod chat_request;
+mod echoes;
 mod embeddings;
 mod errors;
 mod events;
