@@ -84,8 +84,11 @@ impl Dialect {
         let object = body.get_mut("error").map(Value::take)?;
         let has = |key: &str| object.get(key).is_some_and(Value::is_string);
         let fits = match self {
-            // Others have errors with a message too, but no `type`.
-            Self::OpenAi => !is_anthropic && has("message") && object.get("type").is_some(),
+            // Google's has a message too, but no `type`, and a number as its `code`.
+            Self::OpenAi => {
+                let known = object.get("type").is_some() || has("code");
+                !is_anthropic && has("message") && known
+            }
             Self::Anthropic => is_anthropic && has("message") && has("type"),
         };
         fits.then_some(object)

@@ -36,8 +36,8 @@ fn spoken(messages: Vec<Message>) -> Vec<Part> {
 fn with_fields_of_messages(part: &Part) -> Option<Part> {
     let is_thought = matches!(part.content, Content::Reasoning(_));
     match &part.content {
-        // Its clients refuse to send blocks back that say nothing.
-        Content::Text(said) if said.text.trim().is_empty() => None,
+        // A block that says nothing would be refused.
+        Content::Text(said) if said.text.is_empty() => None,
         _ => Some(Part {
             provider_data: part.provider_data.clone().filter(|_| is_thought),
             ..part.clone()

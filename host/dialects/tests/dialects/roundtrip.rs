@@ -59,8 +59,8 @@ fn said(assistant: bool) -> BoxedStrategy<Part> {
         });
         return call.boxed();
     }
-    let image = prop::collection::vec(any::<u8>(), 0..8)
-        .prop_map(|bytes| part(Content::Image(png(bytes))));
+    let image =
+        prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| part(Content::Image(png(bytes))));
     prop_oneof![text, image].boxed()
 }
 
@@ -139,7 +139,8 @@ pub(crate) fn data_url(image: &Media) -> String {
 }
 
 fn chat(messages: &[Message]) -> Value {
-    let picture = |image: &Media| json!({ "type": "image_url", "image_url": { "url": data_url(image) } });
+    let picture =
+        |image: &Media| json!({ "type": "image_url", "image_url": { "url": data_url(image) } });
     let block = |part: &Part| match &part.content {
         Content::Text(text) => marked(json!({ "type": "text", "text": text.text }), part),
         Content::Image(image) => picture(image),
