@@ -1,12 +1,12 @@
-"""`@fidelity(12, "…")` marks a test of a case; what came of it, for each pair, becomes `docs/fidelity.md`."""
+"""`@fidelity(12, "…")` marks a test of a case, which runs for each pair, streamed and not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from fidelity.clients import CLIENTS
-from fidelity.matrix import Matrix
+from fidelity.matrix import absent
 from fidelity.scripted import KEY, Scripted
 from fidelity.stage import KEYS, Pair, configuration
 from fidelity.wires import WIRES
@@ -42,16 +42,6 @@ def to(request: pytest.FixtureRequest, between: Evenhand, scripted: Scripted, ht
     return Pair(between, scripted, http, **request.param)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fidelity(case, title, na): a test of this case; `na` says why for pairs to which it doesn't apply")
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Matrix(config), "fidelity-matrix")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fidelity-write", action="store_true", help="write docs/fidelity.md instead of comparing it")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("fidelity")
     if mark is None or "to" not in metafunc.fixturenames:
@@ -62,23 +52,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for provider in WIRES:
             if reason(dialect, provider):
                 continue
-            # Anthropic's plugin has no switch: what is native there is always so.
-            ways = (False, True) if client.NATIVE == provider != "anthropic" else (False,)
+            ways = (False, True) if client.NATIVE == provider else (False,)
             for translated in ways:
                 for stream in mark.kwargs.get("streams", (False, True)):
                     wanted.append({"dialect": dialect, "provider": provider, "stream": stream, "translated": translated})
                     ids.append("-".join([dialect, provider, "stream" if stream else "whole"] + ["translated"] * translated))
     metafunc.parametrize("to", wanted, ids=ids, indirect=True)
-
-
-def absent(mark: pytest.Mark) -> Callable[[str, str], str | None]:
-    """Why a case doesn't apply to a pair. Keys of `na` are a dialect, a provider, or both as `dialect provider`."""
-    reasons: dict[str, str] = mark.kwargs.get("na", {})
-
-    def reason(dialect: str, provider: str) -> str | None:
-        return next((reasons[key] for key in (f"{dialect} {provider}", dialect, provider) if key in reasons), None)
-
-    return reason
 
 
 @pytest.hookimpl(hookwrapper=True)

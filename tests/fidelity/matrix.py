@@ -1,16 +1,17 @@
-"""`docs/fidelity.md`, made of what the tests said."""
+"""`docs/fidelity.md`, made of what the tests said. A plugin of pytest's own, as it collects what all workers say."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fidelity.clients import CLIENTS
-from fidelity.wires import WIRES
-
 FILE = Path(__file__).resolve().parents[2] / "docs/fidelity.md"
 CASES = 38
-PAIRS = [f"{dialect} {provider}" for dialect in CLIENTS for provider in WIRES]
+# Each dialect, and the provider that speaks it.
 DIALECTS = {"chat": "OpenAI Chat", "responses": "OpenAI Responses", "messages": "Anthropic Messages"}
+PROVIDERS = ("openai", "openai-responses", "anthropic", "bedrock", "gemini")
+NATIVE = ("chat openai", "responses openai-responses", "messages anthropic")
+PAIRS = [f"{dialect} {provider}" for dialect in DIALECTS for provider in PROVIDERS]
 HEAD = """# Fidelity: what is translated, and that nothing is lost
 
 The cases that gateways get wrong, for each pair of a client's dialect and a provider. Made by the tests in `tests/fidelity`, which
@@ -18,9 +19,30 @@ fail where this file differs from what they find; `pytest tests/fidelity --fidel
 the built binary, streamed and not, before a server that sends the vendor's exact bytes, split at every byte or at random, and
 refuses what the vendor refuses.
 
-✓ passes. = the provider speaks the client's dialect: its bytes pass as they are, and the tests compare them; where the plugin can
-be told to translate, that passes too. A number is the reason, below, why a case does not apply.
+✓ passes. = passes twice: the provider speaks the client's dialect, so bytes pass as they are, and the tests compare them; and where
+they are translated all the same. A number is the reason, below, why a case does not apply. `openai` is asked by chat completions,
+`openai-responses` is the same plugin asked by Responses.
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fidelity-write", action="store_true", help="write docs/fidelity.md instead of comparing it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fidelity(case, title, na, streams): a test of this case; `na` says why for pairs that it isn't for")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Matrix(config), "fidelity-collector")
+
+
+def absent(mark: pytest.Mark) -> Callable[[str, str], str | None]:
+    """Why a case doesn't apply to a pair. Keys of `na` are a dialect, a provider, or both as `dialect provider`."""
+    reasons: dict[str, str] = mark.kwargs.get("na", {})
+
+    def reason(dialect: str, provider: str) -> str | None:
+        return next((reasons[key] for key in (f"{dialect} {provider}", dialect, provider) if key in reasons), None)
+
+    return reason
 
 
 class Matrix:
@@ -51,8 +73,7 @@ class Matrix:
         if (case, pair) in self.passed:
             if not self.passed[case, pair]:
                 return "✗"
-            dialect, provider = pair.split(" ")
-            return "=" if CLIENTS[dialect].NATIVE == provider else "✓"
+            return "=" if pair in NATIVE else "✓"
         why = self.absent[case, pair]
         if why not in notes:
             notes.append(why)
@@ -63,9 +84,9 @@ class Matrix:
         cells = {(case, pair): self._cell(case, pair, notes) for case in sorted(self.titles) for pair in PAIRS}
         out = [HEAD]
         for dialect, shown in DIALECTS.items():
-            out += [f"## Clients of {shown}\n", f"| | case | {' | '.join(WIRES)} |", "|---" * (2 + len(WIRES)) + "|"]
+            out += [f"## Clients of {shown}\n", f"| | case | {' | '.join(PROVIDERS)} |", "|---" * (2 + len(PROVIDERS)) + "|"]
             for case in sorted(self.titles):
-                row = " | ".join(cells[case, f"{dialect} {provider}"] for provider in WIRES)
+                row = " | ".join(cells[case, f"{dialect} {provider}"] for provider in PROVIDERS)
                 out.append(f"| {case} | {self.titles[case]} | {row} |")
             out.append("")
         out += ["## Why not\n"] + [f"{at}. {why}" for at, why in enumerate(notes, 1)]

@@ -25,6 +25,8 @@ PLUGINS: dict[str, tuple[str, dict]] = {
 }
 
 
+# What may be a seal of ours, which no vendor gets to see in a native request.
+SEALED = "evenhand.user"
 # Two clients, and the environment variables with their keys, which are `sk-client` and `sk-other`.
 KEYS = {"client": "FIDELITY_CLIENT", "other": "FIDELITY_OTHER"}
 
@@ -79,7 +81,8 @@ class Pair:
 
     @property
     def model(self) -> str:
-        return f"{self.provider}{'-translated' if self.translated else ''}/{self.wire.MODEL}"
+        translates = self.translated and self.provider != "anthropic"
+        return f"{self.provider}{'-translated' if translates else ''}/{self.wire.MODEL}"
 
     def ask(self, ask: Ask, said: Answer | None = None) -> tuple[Seen, Got]:
         """Asks, answers, reads; both must go well."""
@@ -105,6 +108,9 @@ class Pair:
         self.vendor.requests.clear()
         self.vendor.faults.clear()
         body = self.client.write(ask, self.model, self.stream)
+        if self.translated and self.provider == "anthropic":
+            # Its plugin has no switch; but what may hold seals of ours is translated.
+            body["metadata"] = {"user_id": SEALED}
         headers = {"authorization": f"Bearer {self.key}"} | getattr(self.client, "HEADERS", {}) | ask.headers
         answered = self.http.post(self.evenhand.url + self.client.PATH + ask.query, json=body, headers=headers)
         got = Got(answered.status_code, dict(answered.headers), answered.content)

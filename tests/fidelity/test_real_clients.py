@@ -46,6 +46,12 @@ def test_34_claude_code(to: Pair) -> None:
         assert request.json == to.client.write(ask, to.wire.MODEL, to.stream)
         assert request.query == "beta=true" and request.headers["anthropic-beta"] == betas["anthropic-beta"]
         return
+    if to.provider == "anthropic":
+        to.send(ask)
+        body = to.asked()[-1].json
+        assert {name: body[name] for name in own if name != "metadata"} == {name: own[name] for name in own if name != "metadata"}
+        assert set(to.asked()[-1].headers["anthropic-beta"].split(",")) == set(betas["anthropic-beta"].split(","))
+        return
     seen, got = to.ask(ask)
     told = "\n".join(part.text for part in [*seen.system, *seen.all(Text)])
     assert "You are Claude Code." in told and "The date is today." in told and "Go on." in told
