@@ -8,7 +8,7 @@ import pytest
 FILE = Path(__file__).resolve().parents[2] / "docs/fidelity.md"
 CASES = 38
 # Each dialect, and the provider that speaks it.
-DIALECTS = {"chat": "OpenAI Chat", "responses": "OpenAI Responses", "messages": "Anthropic Messages"}
+DIALECTS = ("chat", "responses", "messages")
 PROVIDERS = ("openai", "openai-responses", "anthropic", "bedrock", "gemini")
 NATIVE = ("chat openai", "responses openai-responses", "messages anthropic")
 PAIRS = [f"{dialect} {provider}" for dialect in DIALECTS for provider in PROVIDERS]
@@ -19,9 +19,10 @@ fail where this file differs from what they find; `pytest tests/fidelity --fidel
 the built binary, streamed and not, before a server that sends the vendor's exact bytes, split at every byte or at random, and
 refuses what the vendor refuses.
 
-✓ passes. = passes twice: the provider speaks the client's dialect, so bytes pass as they are, and the tests compare them; and where
-they are translated all the same. A number is the reason, below, why a case does not apply. `openai` is asked by chat completions,
-`openai-responses` is the same plugin asked by Responses.
+A column is a pair: clients of OpenAI Chat, OpenAI Responses or Anthropic Messages, and the provider below. `openai` is asked by
+chat completions; `openai-responses` is the same plugin, asked by Responses. ✓ passes. = passes twice: the provider speaks the client's
+dialect, so bytes pass as they are, and the tests compare them; and where they are translated all the same. A number is the reason,
+below the table, why a case does not apply.
 """
 
 
@@ -77,19 +78,17 @@ class Matrix:
         why = self.absent[case, pair]
         if why not in notes:
             notes.append(why)
-        return f"[{notes.index(why) + 1}](#why-not)"
+        return str(notes.index(why) + 1)
 
     def text(self) -> str:
         notes: list[str] = []
         cells = {(case, pair): self._cell(case, pair, notes) for case in sorted(self.titles) for pair in PAIRS}
-        out = [HEAD]
-        for dialect, shown in DIALECTS.items():
-            out += [f"## Clients of {shown}\n", f"| | case | {' | '.join(PROVIDERS)} |", "|---" * (2 + len(PROVIDERS)) + "|"]
-            for case in sorted(self.titles):
-                row = " | ".join(cells[case, f"{dialect} {provider}"] for provider in PROVIDERS)
-                out.append(f"| {case} | {self.titles[case]} | {row} |")
-            out.append("")
-        out += ["## Why not\n"] + [f"{at}. {why}" for at, why in enumerate(notes, 1)]
+        heads = " | ".join(pair.replace(" ", "<br>") for pair in PAIRS)
+        out = [HEAD, f"| | case | {heads} |", "|---" * (2 + len(PAIRS)) + "|"]
+        for case in sorted(self.titles):
+            row = " | ".join(cells[case, pair] for pair in PAIRS)
+            out.append(f"| {case} | {self.titles[case]} | {row} |")
+        out += ["\n## Why a case does not apply\n"] + [f"{at}. {why}" for at, why in enumerate(notes, 1)]
         return "\n".join(out) + "\n"
 
     @property

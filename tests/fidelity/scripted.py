@@ -15,7 +15,7 @@ from vendors.server import RECORDED, Recorded, Refusal, Vendor
 
 KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"
 # Streams up to this length are cut between every two bytes, longer ones at random points.
-EVERY_BYTE = 600
+EVERY_BYTE = 3000
 SEED = 20261125
 # Where each vendor's base URL is below the server's. Bedrock signs its path, so it has the root.
 BASES = {"openai": "/chat/v1", "openai-responses": "/responses/v1", "anthropic": "/anthropic", "bedrock": "", "gemini": "/gemini/v1beta"}
@@ -34,6 +34,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     breaks: bool = False
     """The connection breaks at the end of `body`."""
+    at_once: bool = False
+    """The whole stream comes in one piece."""
 
 
 class Scripted(Vendor):
@@ -99,11 +101,13 @@ class Scripted(Vendor):
             raise Refusal(500, "server_error", "the test did not say what to answer")
         reply = self.replies.popleft()
         head = {"content-type": reply.kind} | reply.headers
-        if "stream" not in reply.kind or reply.status != 200:
+        streams = "stream" in reply.kind
+        if not streams and not reply.breaks:
             return web.Response(body=reply.body, status=reply.status, headers=head)
+        head |= {} if streams else {"content-length": str(len(reply.body) + 1)}
         response = web.StreamResponse(status=reply.status, headers=head)
         await response.prepare(request)
-        for piece in cut(reply.body):
+        for piece in [reply.body] if reply.at_once or not streams else cut(reply.body):
             await response.write(piece)
         if reply.breaks:
             request.transport.close()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fidelity.stage import Pair
-from fidelity.test_messages_and_tools import CLOCK, WEATHER
-from fidelity.words import Ask, Schema, Tool, answer, user
+from fidelity.test_messages_and_tools import CLOCK, ROME, WEATHER
+from fidelity.words import Ask, Result, Schema, Text, Tool, answer, assistant, results, user
 
 fidelity = pytest.mark.fidelity
 
@@ -58,6 +58,10 @@ def test_30_choices(to: Pair) -> None:
             assert seen.tools == [] and seen.choice is None
         else:
             assert seen.choice == choice and len(seen.tools) == 2
+    # A history of calls needs its tools, chosen or not.
+    told = [user("Rome?"), assistant(ROME), results(Result(ROME.id, (Text("7 °C"),))), user("Thanks.")]
+    seen, _ = to.ask(Ask(told, tools, choice="none"))
+    assert "weather" in [tool.name for tool in seen.tools] and seen.choice == (None if to.provider == "bedrock" else "none")
     seen, got = to.ask(Ask([user("Go")], tools, parallel=False))
     match to.provider:
         case "openai" | "openai-responses":

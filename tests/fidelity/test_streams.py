@@ -2,12 +2,13 @@
 
 import json
 
+import httpx
 import pytest
 
 from fidelity.scripted import Reply
 from fidelity.stage import Pair
 from fidelity.test_messages_and_tools import CLOCK, OSLO, ROME, WEATHER
-from fidelity.words import Ask, Call, Text, Usage, answer, user
+from fidelity.words import Ask, Call, Got, Text, Usage, answer, user
 from vendors import bedrock_api
 
 fidelity = pytest.mark.fidelity
@@ -28,12 +29,13 @@ def test_19_bytes(to: Pair) -> None:
     plain = [frame.replace(b"\r\n", b"\n").replace(b"data: ", b"data:").replace(b"event: ", b"event:") for frame in frames]
     odd = b": a comment\n\n" + b":\n\n".join(plain)
     for body in (b"".join(plain), odd, odd.replace(b"\n", b"\r\n"), odd.replace(b"\n", b"\r")):
-        got = to.send(HELLO, to.reply(body))
-        if to.native:
-            assert got.raw == body
-        else:
-            to.client.read(got, True)
-            assert got.text == SCRIPTS
+        for at_once in (False, True):
+            got = to.send(HELLO, to.reply(body, at_once=at_once))
+            if to.native:
+                assert got.raw == body
+            else:
+                to.client.read(got, True)
+                assert got.text == SCRIPTS
 
 
 ONLY_MESSAGES = dict.fromkeys(("chat", "responses"), "It is about streams of Anthropic Messages.")
@@ -45,6 +47,29 @@ def test_20_blocks(to: Pair) -> None:
     # The grammar is checked by who reads it.
     assert [type(part) for part in got.parts] == [Text, Call, Call]
     assert got.body["stop_reason"] == "tool_use"
+    if to.provider == "openai":
+        got = interleaved(to)
+        assert got.calls == [ROME, OSLO] and got.body["stop_reason"] == "tool_use"
+
+
+def interleaved(to: Pair) -> Got:
+    """The answer to chats whose vendor says two calls at a time."""
+    chunks = to.wire.objects(answer(ROME, OSLO, pieces=3))
+    grown = [at for at, chunk in enumerate(chunks) if "id" not in str(call(chunk)) and call(chunk)]
+    first, second = [[chunks[at] for at in grown if call(chunks[at])["index"] == number] for number in (0, 1)]
+    begun = [chunk for chunk in chunks if call(chunk) and "id" in call(chunk)]
+    turns = [chunk for pair in zip(first, second, strict=True) for chunk in pair]
+    ending = [chunk for chunk in chunks[1:] if not call(chunk)]
+    frames = [to.wire.frame(chunk) for chunk in [chunks[0], *begun, *turns, *ending]]
+    got = to.send(Ask([user("Go")], (WEATHER,)), to.reply(b"".join([*frames, b"data: [DONE]\n\n"])))
+    to.client.read(got, True)
+    return got
+
+
+def call(chunk: dict) -> dict | None:
+    """What a chunk says of a call."""
+    said = [one for choice in chunk["choices"] for one in choice["delta"].get("tool_calls", [])]
+    return said[0] if said else None
 
 
 ONLY_RESPONSES = dict.fromkeys(("chat", "messages"), "It is about streams of OpenAI Responses.")
@@ -55,6 +80,8 @@ def test_21_events(to: Pair) -> None:
     # The grammar is checked by who reads it.
     _, got = to.ask(Ask([user("Rome, Oslo?")], (WEATHER,)), answer("Looking.", ROME, OSLO))
     assert got.events[-1][0] == "response.completed" and got.usage == Usage()
+    if to.provider == "openai":
+        assert interleaved(to).calls == [ROME, OSLO]
     _, got = to.ask(HELLO, answer("Hello the", finish="length"))
     assert got.events[-1][0] == "response.incomplete" and got.usage == Usage()
     frames = to.wire.stream(answer("Hello."))
@@ -112,8 +139,18 @@ def test_23_frames(to: Pair) -> None:
         assert kind in error["type"] and "Not now, please." in error["message"]
 
 
-@fidelity(24, "A failure after the first byte ends the stream with the dialect's error event, never cleanly", streams=(True,))
+@fidelity(24, "A failure after the first byte ends the stream with the dialect's error event, never cleanly")
 def test_24_failures(to: Pair) -> None:
+    if not to.stream:
+        broken = to.reply(json.dumps(to.wire.whole(answer("Hello."))).encode()[:-1], breaks=True)
+        if to.native:
+            # The answer has begun: its connection breaks too.
+            with pytest.raises(httpx.RemoteProtocolError):
+                to.send(HELLO, broken)
+        else:
+            got = to.send(HELLO, broken)
+            assert got.status == 502 and to.failed(got)["message"]
+        return
     begun = b"".join(some(to, to.wire.stream(answer("Hello."))))
     told = to.wire.broken("Out of order.")
     for data, breaks in ((begun + told, False), (begun, False), (begun, True), (begun + told[: len(told) // 2], True)):
