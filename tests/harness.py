@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from clients import CLIENTS, AnthropicClient, OpenAIClient
+from responses_client import ResponsesClient
 from vendors import Vendor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,9 @@ START = 90.0
 CHANGE = 30.0
 
 T = TypeVar("T")
+
+# Those that most tests need, and Responses.
+ALL_CLIENTS = CLIENTS | {"openai-responses": ResponsesClient}
 
 # What each dialect's clients call, and the header field that tells the dialects apart where paths coincide.
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
@@ -184,13 +188,14 @@ def config(
     server: dict | None = None,
     admin: dict | None = None,
     audit: dict | None = None,
+    store: dict | None = None,
 ) -> str:
     """The text of a configuration file; ports are the system's choice."""
     tables = [
         ("[server]", {"listen": "127.0.0.1:0"} | (server or {})),
         ("[admin]", {"listen": "127.0.0.1:0"} | (admin or {})),
     ]
-    tables += [("[audit]", audit)] if audit is not None else []
+    tables += [(f"[{name}]", table) for name, table in (("audit", audit), ("store", store)) if table is not None]
     tables += [("[[route]]", route) for route in routes] + [("[[key]]", key) for key in keys]
     text = [f"{head}\n" + "\n".join(f"{name} = {toml(value)}" for name, value in body.items()) for head, body in tables]
     return "\n\n".join(text + [plugin.toml() for plugin in plugins]) + "\n"
@@ -252,9 +257,9 @@ class Evenhand:
         """Everything that it printed."""
         return "\n".join(self.lines)
 
-    def client(self, dialect: str, key: str = "sk-client", **options: Any) -> OpenAIClient | AnthropicClient:
+    def client(self, dialect: str, key: str = "sk-client", **options: Any) -> OpenAIClient | AnthropicClient | ResponsesClient:
         """An official SDK that points here."""
-        return CLIENTS[dialect](self.url, key, **options)
+        return ALL_CLIENTS[dialect](self.url, key, **options)
 
     def status(self) -> dict:
         """`GET /admin/v1/plugins`."""
