@@ -56,18 +56,16 @@ fn with_fields_of_chat(parts: &[Part]) -> Vec<Part> {
             other => panic!("{other:?}"),
         }
     }
-    let thought = (!thought.is_empty()).then(|| {
-        Content::Reasoning(Reasoning {
-            kind: ReasoningKind::Full,
-            text: thought,
-        })
-    });
-    let text = (!text.is_empty()).then(|| {
-        Content::Text(Text {
-            text,
-            citations: vec![],
-        })
-    });
+    let thought = Some(Content::Reasoning(Reasoning {
+        kind: ReasoningKind::Full,
+        text: thought.clone(),
+    }))
+    .filter(|_| !thought.is_empty());
+    let text = Some(Content::Text(Text {
+        text: text.clone(),
+        citations: vec![],
+    }))
+    .filter(|_| !text.is_empty());
     let all = thought.into_iter().chain(text).chain(calls);
     all.map(|content| Part {
         content,

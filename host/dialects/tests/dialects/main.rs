@@ -17,3 +17,4 @@ mod responses_request;
 mod responses_stored;
 mod responses_stream;
 mod roundtrip;
+mod settings;
