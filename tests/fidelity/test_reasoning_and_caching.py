@@ -16,21 +16,24 @@ fidelity = pytest.mark.fidelity
 SIGNATURE = base64.b64encode(b"EqQBCkgIBxABGAIiQL8signed thoughts\xff\x00").decode()
 OTHER = base64.b64encode(b"another signature\xfe").decode()
 DATA = base64.b64encode(b"redacted \xfd thoughts").decode()
-NO_FIELD = "Clients of OpenAI Chat have no field in which a signed thought could come back."
 UNSIGNED = "Servers of OpenAI's chat format sign no thoughts."
 
 
 @fidelity(
     12,
     "Thoughts that are a signature alone, and redacted ones, come back to their vendor byte for byte",
-    na={"chat": NO_FIELD, "openai": UNSIGNED},
+    na={"openai": UNSIGNED},
 )
 def test_12_signatures(to: Pair) -> None:
     redacted = (Thought("", DATA, hidden=True),) if to.provider in ("anthropic", "bedrock") else ()
     thoughts = (Thought("", SIGNATURE), *redacted)
-    _, got = to.ask(Ask([user("Hi")], own=thinks()), answer(*thoughts, "Hello."))
+    # Clients of chats have no field for a signature: the host keeps those behind a call, without which they matter little.
+    asked = (fresh(ROME),) if to.dialect == "chat" else ()
+    told = results(*(Result(call.id, (Text("7 °C"),)) for call in asked)) if asked else user("And?")
+    _, got = to.ask(Ask([user("Hi")], (WEATHER,), own=thinks()), answer(*thoughts, "Hello.", *asked))
     assert got.text == "Hello."
-    seen, _ = to.ask(Ask([user("Hi"), Echo(got.echo), user("And?")], own=thinks()))
+    seen, _ = to.ask(Ask([user("Hi"), Echo(got.echo), told], (WEATHER,), own=thinks()))
+    assert [type(part) for part in seen.turns[1].parts] == [Thought] * len(thoughts) + [Text] + [Call] * len(asked)
     assert [one.signature for one in seen.all(Thought)] == [SIGNATURE] + [DATA] * len(redacted)
     assert "".join(one.text for one in seen.all(Thought)) == ""
     if to.dialect == "responses" and not to.native:
@@ -52,7 +55,7 @@ def thinks() -> dict[str, dict]:
 @fidelity(
     13,
     "The order of thoughts and calls is kept, there and back",
-    na={"chat": "In OpenAI Chat thoughts come before all calls: it has no order.", "openai": UNSIGNED},
+    na={"openai": UNSIGNED},
 )
 def test_13_order(to: Pair) -> None:
     first, second = fresh(ROME), fresh(OSLO)
@@ -62,8 +65,12 @@ def test_13_order(to: Pair) -> None:
         signed = dataclasses.replace(first, signature=SIGNATURE)
         said = (Thought("First Rome."), signed, Thought("Then Oslo."), second)
     _, got = to.ask(Ask([user("Rome, Oslo?")], (WEATHER,), own=thinks()), answer(*said))
-    assert [type(part) for part in got.parts] == [Thought, Call, Thought, Call]
-    assert [one.text for one in got.thoughts] == ["First Rome.", "Then Oslo."]
+    if to.dialect == "chat":
+        # Its clients see all thoughts as one text.
+        assert [one.text for one in got.thoughts] == ["First Rome.Then Oslo."]
+    else:
+        assert [type(part) for part in got.parts] == [Thought, Call, Thought, Call]
+        assert [one.text for one in got.thoughts] == ["First Rome.", "Then Oslo."]
     told = results(Result(first.id, (Text("7 °C"),)), Result(second.id, (Text("-3 °C"),)))
     seen, _ = to.ask(Ask([user("Rome, Oslo?"), Echo(got.echo), told], (WEATHER,), own=thinks()))
     back = [part for part in seen.all(object) if isinstance(part, Thought | Call)]
@@ -138,7 +145,7 @@ def test_15_signed_calls(to: Pair) -> None:
 @fidelity(
     16,
     "What a vendor encrypted goes back only to the plugin and for the key that it was issued to",
-    na={"chat": NO_FIELD, "openai": UNSIGNED},
+    na={"openai": UNSIGNED},
 )
 def test_16_issuer(to: Pair) -> None:
     call, thought = fresh(ROME), Thought("Hm.", SIGNATURE)
