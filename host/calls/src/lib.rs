@@ -10,6 +10,7 @@ mod neutral;
 mod responses;
 mod runs;
 mod seal;
+mod thoughts;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;

@@ -94,9 +94,7 @@ fn provider_tool(tool: &ProviderTool) -> Result<(String, Value), Error> {
     let refused =
         |why: &str| Error::bad_request(format!("tool `{}`: {why}", tool.kind)).at("tools");
     if tool.dialect != DIALECT {
-        return Err(refused(
-            "this provider has no such tool of its own: offer it as a function, or leave it out",
-        ));
+        return Err(Error::no_such_tool(tool));
     }
     let definition: Value = serde_json::from_str(&tool.definition)
         .map_err(|e| refused(&format!("its definition is no JSON: {e}")))?;
