@@ -3,7 +3,8 @@ request. `vendors.brain` lists the models and what each does."""
 
 from .anthropic_api import AnthropicVendor
 from .bedrock_api import BedrockVendor
+from .brain import script
 from .openai_api import OpenAIVendor
 from .server import Recorded, Vendor
 
-__all__ = ["AnthropicVendor", "BedrockVendor", "OpenAIVendor", "Recorded", "Vendor"]
+__all__ = ["AnthropicVendor", "BedrockVendor", "OpenAIVendor", "Recorded", "Vendor", "script"]
