@@ -55,8 +55,9 @@ class AnthropicVendor(Vendor):
                 if version
                 else "anthropic-version: header is required"
             )
-        for beta in ",".join(request.headers.getall("anthropic-beta", [])).split(","):
-            if beta and not re.fullmatch(r"\s*[a-z0-9-]+-\d{4}-\d{2}-\d{2}\s*", beta):
+        for beta in betas(request):
+            # Claude Code's own has no dashes in its date.
+            if not re.fullmatch(r"[a-z0-9-]+-\d{4}-?\d{2}-?\d{2}", beta):
                 raise bad(f"Unexpected value(s) `{beta}` for the `anthropic-beta` header.")
 
     def _find(self, model: str) -> None:
@@ -79,7 +80,8 @@ class AnthropicVendor(Vendor):
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = self.read_json(request)
-        anthropic_rules.messages(body, request.headers["anthropic-version"])
+        beta = betas(request) if request.query.get("beta") == "true" else None
+        anthropic_rules.messages(body, request.headers["anthropic-version"], beta)
         self._check_thoughts(body["messages"])
         model = body["model"]
         self._find(model)
@@ -181,6 +183,12 @@ class AnthropicVendor(Vendor):
                     "input": json.loads(arguments),
                     "caller": {"type": "direct"},
                 }
+
+
+def betas(request: web.Request) -> list[str]:
+    """The features that a request asks for."""
+    given = ",".join(request.headers.getall("anthropic-beta", [])).split(",")
+    return [beta.strip() for beta in given if beta.strip()]
 
 
 def _model(id: str) -> dict:

@@ -3,6 +3,7 @@
 import re
 
 from anthropic.types import message_count_tokens_params, message_create_params
+from anthropic.types.beta import message_create_params as beta_create_params
 
 from . import rules
 from .rules import Broken
@@ -21,6 +22,15 @@ MESSAGES = Shape(message_create_params.MessageCreateParamsNonStreaming, STREAM, 
 OLDER_MESSAGES = Shape(
     message_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", *IN_HEADERS)
 )
+# What `?beta=true` takes; the features that it has more are asked for by name too.
+BETA_MESSAGES = Shape(
+    beta_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", "betas", *IN_HEADERS)
+)
+BETAS = {
+    "context_management": "context-management-2025-06-27",
+    "mcp_servers": "mcp-client-2025-11-20",
+    "fallbacks": "server-side-fallback-2026-06-01",
+}
 COUNT = Shape(message_count_tokens_params.MessageCountTokensParams, without=IN_HEADERS)
 
 RANGES = {"max_tokens": (0, None), "temperature": (0, 1), "top_p": (0, 1), "top_k": (0, None)}
@@ -64,9 +74,14 @@ def count(body: dict, version: str) -> None:
     _common(body, version)
 
 
-def messages(body: dict, version: str) -> None:
-    """Refuses a messages request that this version of the API refuses."""
-    shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
+def messages(body: dict, version: str, betas: list[str] | None) -> None:
+    """Refuses a messages request that this version of the API refuses; `betas` are the features asked for where it has some."""
+    if betas is None:
+        shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
+    else:
+        shape(BETA_MESSAGES, body)
+        for name in (name for name, beta in BETAS.items() if body.get(name) is not None and beta not in betas):
+            raise bad(f"{name}: Extra inputs are not permitted")
     for sequence in body.get("stop_sequences", []):
         if not sequence.strip():
             raise bad("stop_sequences: each stop sequence must contain non-whitespace")

@@ -168,6 +168,7 @@ def create(body: dict) -> None:
     if body.get("stream_options") is not None and not body.get("stream"):
         raise bad("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     openai_rules.labels(body.get("metadata") or {})
+    openai_rules.names(body)
 
 
 def count(body: dict) -> None:

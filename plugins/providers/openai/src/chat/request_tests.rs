@@ -233,6 +233,18 @@ fn what_can_not_be_enforced_is_asked_for_without_a_guarantee() {
     );
 }
 
+/// Claude Code 2.1.332 names its user in 177 characters.
+#[test]
+fn a_user_whose_name_the_vendor_refuses_as_too_long() {
+    let mut request = ask(vec![user("Hi")]);
+    request.user = Some("u".repeat(64));
+    assert_eq!(sent(&request).0["user"], "u".repeat(64));
+    request.user = Some("u".repeat(65));
+    let (body, warned) = sent(&request);
+    assert!(body.get("user").is_none());
+    assert_eq!(warned, ["user"]);
+}
+
 #[test]
 fn settings_and_extensions() {
     let mut request = ask(vec![user("Hi")]);
