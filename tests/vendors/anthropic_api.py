@@ -38,7 +38,8 @@ class AnthropicVendor(Vendor):
     def refusal_body(self, refusal: Refusal, recorded: Recorded) -> dict:
         return {
             "type": "error",
-            "error": {"type": refusal.kind, "message": refusal.message},
+            "error": {"type": refusal.kind, "message": refusal.message}
+            | ({"details": {"error_code": refusal.code}} if refusal.code else {}),
             "request_id": recorded.request_id,
         }
 
@@ -80,8 +81,7 @@ class AnthropicVendor(Vendor):
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = self.read_json(request)
-        beta = betas(request) if request.query.get("beta") == "true" else None
-        anthropic_rules.messages(body, request.headers["anthropic-version"], beta)
+        anthropic_rules.messages(body, request.headers["anthropic-version"], betas(request))
         self._check_thoughts(body["messages"])
         model = body["model"]
         self._find(model)

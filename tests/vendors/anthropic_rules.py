@@ -22,14 +22,14 @@ MESSAGES = Shape(message_create_params.MessageCreateParamsNonStreaming, STREAM, 
 OLDER_MESSAGES = Shape(
     message_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", *IN_HEADERS)
 )
-# What `?beta=true` takes; the features that it has more are asked for by name too.
+# What a request takes that asks for beta features, and which feature a field belongs to.
 BETA_MESSAGES = Shape(
     beta_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", "betas", *IN_HEADERS)
 )
 BETAS = {
     "context_management": "context-management-2025-06-27",
     "mcp_servers": "mcp-client-2025-11-20",
-    "fallbacks": "server-side-fallback-2026-06-01",
+    "thread": "message-threads-2026-08-12",
 }
 COUNT = Shape(message_count_tokens_params.MessageCountTokensParams, without=IN_HEADERS)
 
@@ -74,14 +74,17 @@ def count(body: dict, version: str) -> None:
     _common(body, version)
 
 
-def messages(body: dict, version: str, betas: list[str] | None) -> None:
-    """Refuses a messages request that this version of the API refuses; `betas` are the features asked for where it has some."""
-    if betas is None:
-        shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
-    else:
+def messages(body: dict, version: str, betas: list[str]) -> None:
+    """Refuses a messages request that this version of the API refuses; `betas` are the features that its header asks for."""
+    if betas:
         shape(BETA_MESSAGES, body)
         for name in (name for name, beta in BETAS.items() if body.get(name) is not None and beta not in betas):
             raise bad(f"{name}: Extra inputs are not permitted")
+    else:
+        shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
+    if body.get("thread") is not None:
+        said = "thread: this model does not support threads"
+        raise Refusal(400, "invalid_request_error", said, code="thread_unsupported_request")
     for sequence in body.get("stop_sequences", []):
         if not sequence.strip():
             raise bad("stop_sequences: each stop sequence must contain non-whitespace")
