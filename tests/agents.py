@@ -38,7 +38,7 @@ def claude(running: Evenhand, folder: Path, model: str, prompt: str, *more: str)
         "DISABLE_ERROR_REPORTING": "1",
     }
     command = [node(CLAUDE), "-p", prompt, "--output-format", "stream-json", "--verbose"]
-    events = _run(folder, [*command, "--allowedTools", "Bash,Read,Write,mcp__*", *more], env)
+    events = _run(folder, [*command, "--allowedTools", "Bash,Read,Write,mcp__sums", *more], env)
     result = events[-1]
     assert result["type"] == "result" and not result["is_error"], result
     return Ran(result["result"], events)

@@ -224,7 +224,7 @@ def read(body: dict) -> Ask:
     return Ask(
         model=body["model"],
         lines=lines,
-        tools=[brain.Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools") or []],
+        tools=[brain.Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools") or [] if "input_schema" in tool],
         choice={"any": "required", "tool": choice.get("name", "")}.get(choice["type"], choice["type"]),
         parallel=not choice.get("disable_parallel_tool_use", False),
         schema=wanted.get("schema"),
