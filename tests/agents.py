@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Evenhand, node, toml
+from harness import node, toml
 
 # Starting one takes a second or two, far more where all cores are busy.
 RUN = 100.0
@@ -25,10 +25,10 @@ class Ran:
     """What it reported meanwhile."""
 
 
-def claude(running: Evenhand, folder: Path, model: str, prompt: str, *more: str) -> Ran:
+def claude(url: str, folder: Path, model: str, prompt: str, *more: str) -> Ran:
     """`claude -p` in a folder."""
     env = {
-        "ANTHROPIC_BASE_URL": running.url,
+        "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_API_KEY": "sk-client-of-claude-code",
         "ANTHROPIC_MODEL": model,
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": model,
@@ -44,11 +44,11 @@ def claude(running: Evenhand, folder: Path, model: str, prompt: str, *more: str)
     return Ran(result["result"], events)
 
 
-def codex(running: Evenhand, folder: Path, model: str, prompt: str, **settings: object) -> Ran:
+def codex(url: str, folder: Path, model: str, prompt: str, **settings: object) -> Ran:
     """`codex exec` in a folder."""
     provider = {
         "name": "Evenhand",
-        "base_url": f"{running.url}/v1",
+        "base_url": f"{url}/v1",
         "wire_api": "responses",
         "env_key": "EVENHAND_KEY",
         "request_max_retries": 0,

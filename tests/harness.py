@@ -181,13 +181,14 @@ def config(
     server: dict | None = None,
     admin: dict | None = None,
     audit: dict | None = None,
+    store: dict | None = None,
 ) -> str:
     """The text of a configuration file; ports are the system's choice."""
     tables = [
         ("[server]", {"listen": "127.0.0.1:0"} | (server or {})),
         ("[admin]", {"listen": "127.0.0.1:0"} | (admin or {})),
     ]
-    tables += [("[audit]", audit)] if audit is not None else []
+    tables += [(f"[{name}]", table) for name, table in (("audit", audit), ("store", store)) if table is not None]
     tables += [("[[route]]", route) for route in routes] + [("[[key]]", key) for key in keys]
     text = [f"{head}\n" + "\n".join(f"{name} = {toml(value)}" for name, value in body.items()) for head, body in tables]
     return "\n\n".join(text + [plugin.toml() for plugin in plugins]) + "\n"
