@@ -23,6 +23,8 @@ class Ran:
     """What the agent told its user at last."""
     events: list[dict]
     """What it reported meanwhile."""
+    failed: bool = False
+    """The text is why."""
 
 
 def claude(url: str, folder: Path, model: str, prompt: str, *more: str) -> Ran:
@@ -33,6 +35,7 @@ def claude(url: str, folder: Path, model: str, prompt: str, *more: str) -> Ran:
         "ANTHROPIC_MODEL": model,
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": model,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_MAX_RETRIES": "0",
         "DISABLE_AUTOUPDATER": "1",
         "DISABLE_TELEMETRY": "1",
         "DISABLE_ERROR_REPORTING": "1",
@@ -40,8 +43,8 @@ def claude(url: str, folder: Path, model: str, prompt: str, *more: str) -> Ran:
     command = [node(CLAUDE), "-p", prompt, "--output-format", "stream-json", "--verbose"]
     events = _run(folder, [*command, "--allowedTools", "Bash,Read,Write,mcp__sums", *more], env)
     result = events[-1]
-    assert result["type"] == "result" and not result["is_error"], result
-    return Ran(result["result"], events)
+    assert result["type"] == "result", result
+    return Ran(result["result"], events, result["is_error"])
 
 
 def codex(url: str, folder: Path, model: str, prompt: str, **settings: object) -> Ran:
@@ -67,9 +70,10 @@ def codex(url: str, folder: Path, model: str, prompt: str, **settings: object) -
     (home / "config.toml").write_text("\n".join(f"{name} = {toml(value)}" for name, value in wanted.items()))
     command = [node(CODEX), "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
     events = _run(folder, [*command, prompt], {"CODEX_HOME": str(home), "EVENHAND_KEY": "sk-client-of-codex"})
-    said = [event["item"] for event in events if event["type"] == "item.completed"]
-    assert events[-1]["type"] == "turn.completed", events
-    return Ran([item["text"] for item in said if item["type"] == "agent_message"][-1], events)
+    if events[-1]["type"] == "turn.failed":
+        return Ran(events[-1]["error"]["message"], events, failed=True)
+    items = [event["item"] for event in events if event["type"] == "item.completed"]
+    return Ran([item["text"] for item in items if item["type"] == "agent_message"][-1], events)
 
 
 def _run(folder: Path, command: list[str | Path], env: dict[str, str]) -> list[dict]:

@@ -183,3 +183,10 @@ def test_codex_patches_and_searches_with_a_model_of_another_vendor_s(tap, folder
     all_well(tap)
     first, found, _ = asked("anthropic")
     assert len(set(names(found)) - set(names(first))) == 1
+
+
+def test_an_agent_tells_why_its_vendor_failed(tap, folder):
+    broken_off = codex(tap.url, folder, "anthropic/mock-error-mid", "Hello", web_search="disabled")
+    assert broken_off.failed and "anthropic: Overloaded: req_" in broken_off.text
+    failed = claude(tap.url, folder, "openai/mock-500", "Hello")
+    assert failed.failed and "openai: The server had an error while processing your request" in failed.text
