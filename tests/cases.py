@@ -152,7 +152,8 @@ def parallel_tools(to: Setting) -> None:
 @case
 def one_tool_at_a_time(to: Setting) -> None:
     asked = to.ask("mock-parallel-tools", [to.client.user("Lima")], tools=[WEATHER, CLOCK], parallel=False)
-    assert [call.name for call in asked.calls] == ["weather"]
+    # Gemini's API has no word for it: a warning says so (test_pairs.py).
+    assert [call.name for call in asked.calls] == ["weather"] + ["clock"] * (to.provider == "gemini")
 
 
 @case

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Evenhand, Plugin, config, provider, responses, secrets
-from vendors import AnthropicVendor, BedrockVendor, OpenAIVendor
+from vendors import AnthropicVendor, BedrockVendor, GeminiVendor, OpenAIVendor
 
 OPENAI_KEY = "sk-vendor-openai-secret"
 ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
 BEDROCK_KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"
+GEMINI_KEY = "AIza-vendor-gemini-secret"
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +32,21 @@ def bedrock_vendor() -> Iterator[BedrockVendor]:
 
 
 @pytest.fixture(scope="session")
+def gemini_vendor() -> Iterator[GeminiVendor]:
+    with GeminiVendor(GEMINI_KEY) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="session")
 def vendors(openai_vendor: OpenAIVendor, anthropic_vendor: AnthropicVendor) -> dict:
     """The vendors by dialect."""
     return {"openai": openai_vendor, "anthropic": anthropic_vendor}
 
 
 @pytest.fixture(scope="session")
-def providers(vendors: dict, bedrock_vendor: BedrockVendor) -> dict:
+def providers(vendors: dict, bedrock_vendor: BedrockVendor, gemini_vendor: GeminiVendor) -> dict:
     """The vendors by the name of the plugin that speaks to them: those above, and those whose API is no client dialect."""
-    return vendors | {"openai-responses": vendors["openai"], "bedrock": bedrock_vendor}
+    return vendors | {"openai-responses": vendors["openai"], "bedrock": bedrock_vendor, "gemini": gemini_vendor}
 
 
 @pytest.fixture(scope="module")

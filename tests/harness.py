@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from clients import CLIENTS, AnthropicClient, OpenAIClient
+from responses_client import ResponsesClient
 from vendors import Vendor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,9 @@ START = 90.0
 CHANGE = 30.0
 
 T = TypeVar("T")
+
+# Those that most tests need, and Responses.
+ALL_CLIENTS = CLIENTS | {"openai-responses": ResponsesClient}
 
 # What each dialect's clients call, and the header field that tells the dialects apart where paths coincide.
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
@@ -118,13 +122,24 @@ def provider(
     else stands under `config`."""
     origin = vendor if isinstance(vendor, str) else vendor.url
     signed = {"aws-sigv4": {"region": "us-east-1", "service": "bedrock"}}
-    attach = {"openai": "bearer", "anthropic": {"header": "x-api-key"}, "bedrock": signed}[dialect]
+    attach = {
+        "openai": "bearer",
+        "anthropic": {"header": "x-api-key"},
+        "bedrock": signed,
+        "gemini": {"header": "x-goog-api-key"},
+    }[dialect]
     # The mock models of Bedrock's are Claude's, though their ids don't say it.
     bedrock = {"base_url": origin, "control_url": origin, "family": "anthropic"}
+    configs = {
+        "openai": {"base_url": f"{origin}/v1"},
+        "anthropic": {"base_url": origin},
+        "bedrock": bedrock,
+        "gemini": {"base_url": f"{origin}/v1beta"},
+    }
     return Plugin(
         name=name or dialect,
         source=source or wasm(dialect),
-        config={"openai": {"base_url": f"{origin}/v1"}, "anthropic": {"base_url": origin}, "bedrock": bedrock}[dialect] | (options or {}),
+        config=configs[dialect] | (options or {}),
         grant={
             "egress": [f"POST {origin}/*", f"GET {origin}/*"],
             "secrets": {"api_key": {"env": secret(dialect), "as": attach, "to": [origin]}},
@@ -250,9 +265,9 @@ class Evenhand:
         """Everything that it printed."""
         return "\n".join(self.lines)
 
-    def client(self, dialect: str, key: str = "sk-client", **options: Any) -> OpenAIClient | AnthropicClient:
+    def client(self, dialect: str, key: str = "sk-client", **options: Any) -> OpenAIClient | AnthropicClient | ResponsesClient:
         """An official SDK that points here."""
-        return CLIENTS[dialect](self.url, key, **options)
+        return ALL_CLIENTS[dialect](self.url, key, **options)
 
     def status(self) -> dict:
         """`GET /admin/v1/plugins`."""

@@ -7,16 +7,22 @@ import pytest
 
 from cases import CASES, WEATHER, Setting, image_by_url, stop_sequences
 from clients import CLIENTS
-from harness import Evenhand
+from harness import ALL_CLIENTS, Evenhand
 from vendors.bedrock_api import ACCOUNT, COHERE, TITAN
 
-DIALECTS = list(CLIENTS)
-PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock"]
+DIALECTS = list(ALL_CLIENTS)
+PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock", "gemini"]
 # What that vendor lists beside the mock models under their own names.
 ALSO_BEDROCK = [TITAN, COHERE, "us.anthropic.mock-echo-v1:0", f"{ACCOUNT}:application-inference-profile/mock-echo"]
 # What a vendor lacks: Bedrock fetches no addresses (see test_bedrock.py), Responses has no stop sequences (test_upstream.py).
 LACKING = [(image_by_url, "bedrock"), (stop_sequences, "openai-responses")]
-PAIRS = [(case, provider) for case in CASES for provider in PROVIDERS if (case, provider) not in LACKING]
+PAIRS = [
+    (case, dialect, provider)
+    for case in CASES
+    for dialect in DIALECTS
+    for provider in PROVIDERS
+    if (case, provider) not in LACKING and (case, dialect) not in LACKING
+]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +31,7 @@ def evenhand(evenhand_with_all: Evenhand) -> Evenhand:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("case, provider", PAIRS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize("case, dialect, provider", PAIRS, ids=lambda value: getattr(value, "__name__", value))
 def test_pair(case, dialect, provider, stream, evenhand, providers):
     before = len(providers[provider].requests)
     case(Setting(evenhand.client(dialect), provider, stream, prefix=f"{provider}/"))
@@ -48,6 +53,7 @@ def test_tool_choice(choice, dialect, provider, evenhand):
             "required": {"type": "any"},
             "clock": {"type": "tool", "name": "clock"},
         }[choice],
+        "openai-responses": {"clock": {"type": "function", "name": "clock"}}.get(choice, choice),
     }[dialect]
     answer = client.ask(f"{provider}/mock-echo", [client.user("Bern")], tools=[WEATHER, clock], tool_choice=given)
     assert [call.name for call in answer.calls] == {"none": [], "required": ["weather"], "clock": ["clock"]}[choice]
@@ -73,11 +79,12 @@ def test_sampling_settings_reach_the_vendor(provider, evenhand, providers):
     client = evenhand.client("openai")
     client.ask(f"{provider}/mock-echo", [client.user("Hi")], temperature=0.25)
     sent = providers[provider].last.json
-    assert sent.get("inferenceConfig", sent)["temperature"] == 0.25
+    settings = sent.get("inferenceConfig") or sent.get("generationConfig") or sent
+    assert settings["temperature"] == 0.25
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("provider, seeds", [(provider, provider == "openai") for provider in PROVIDERS])
+@pytest.mark.parametrize("provider, seeds", [(provider, provider in ("openai", "gemini")) for provider in PROVIDERS])
 def test_headers_tell_who_answered_and_what_was_not_honoured(provider, seeds, stream, evenhand):
     create = evenhand.client("openai").sdk.chat.completions.with_raw_response.create
     given = {"model": f"{provider}/mock-echo", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}

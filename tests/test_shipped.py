@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import CHAT_MODEL, EMBED_MODEL, MODELS, PLUGINS, ROOT, Evenhand, check, need
-from vendors import AnthropicVendor, OpenAIVendor
+from vendors import AnthropicVendor, GeminiVendor, OpenAIVendor
 
 LOCAL = {f"local/{CHAT_MODEL}", f"local/{EMBED_MODEL}"}
 PORT = re.compile(r"127\.0\.0\.1:\d+(?=\"\n)")
@@ -49,11 +49,13 @@ def test_the_example(tmp_path):
         "EVENHAND_ADMIN_TOKEN": "sk-admin",
         "OPENAI_API_KEY": "sk-openai-secret-of-tests",
         "ANTHROPIC_API_KEY": "sk-anthropic-secret-of-tests",
+        "GEMINI_API_KEY": "sk-gemini-secret-of-tests",
         "TEAM_A_KEY": "sk-team-a",
     }
     with (
         OpenAIVendor("sk-openai-secret-of-tests") as openai,
         AnthropicVendor("sk-anthropic-secret-of-tests") as anthropic,
+        GeminiVendor("sk-gemini-secret-of-tests") as gemini,
         OpenAIVendor("sk-lab-secret-of-tests") as lab,
     ):
         text = shipped(
@@ -61,6 +63,7 @@ def test_the_example(tmp_path):
             {
                 "https://api.openai.com": openai.url,
                 "https://api.anthropic.com": anthropic.url,
+                "https://generativelanguage.googleapis.com": gemini.url,
                 "http://10.0.0.7:8000": lab.url,
                 "/run/secrets": tmp_path,
             },
@@ -69,11 +72,11 @@ def test_the_example(tmp_path):
         assert named == set(env), "the variables that its first lines name"
         checked = check(tmp_path, text, env)
         assert checked.returncode == 0, checked.stdout + checked.stderr
-        assert "6 plugins, 2 routes, 2 keys" in checked.stdout
+        assert "7 plugins, 2 routes, 2 keys" in checked.stdout
         with Evenhand(tmp_path, PORT.sub("127.0.0.1:0", text), env) as running:
             listed = everything(running, key="sk-team-a")
             assert {"smart", "openai/mock-echo"} <= listed
             assert all(model == "smart" or model.startswith("openai/") for model in listed)
             assert everything(running, key="sk-team-b-secret-of-tests") == {"small"}
-            for vendor in (openai, anthropic, lab):
+            for vendor in (openai, anthropic, gemini, lab):
                 assert [request.status for request in vendor.requests] == [200] * len(vendor.requests) != []

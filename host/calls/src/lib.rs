@@ -3,22 +3,31 @@
 
 #![deny(missing_docs)]
 
+mod kept;
 mod models;
 mod native;
 mod neutral;
+mod responses;
+mod runs;
+mod seal;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use catalog::{Catalog, Revision, Snapshot};
-use dialects::Wire;
 use dialects::native::Scan;
+use dialects::{Asked, Wire};
 use futures::stream::BoxStream;
 use metrics::{Ended, Metrics};
+use store::Store;
 use types::config::{Key, Target};
 use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
+
+use crate::kept::{Keeper, Lasting};
+use crate::runs::Runs;
+use crate::seal::Seals;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -69,17 +78,45 @@ pub struct Reply {
     pub body: BoxStream<'static, Result<Bytes, Error>>,
 }
 
+impl Reply {
+    /// A JSON answer of the host's own.
+    fn json(value: &serde_json::Value) -> Self {
+        let body = Ok(Bytes::from(value.to_string()));
+        Self {
+            status: 200,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: Box::pin(futures::stream::once(async { body })),
+        }
+    }
+}
+
 /// Runs calls on what the catalog serves.
 #[derive(Clone)]
 pub struct Calls {
     catalog: Arc<Catalog>,
     metrics: Arc<Metrics>,
+    seals: Seals,
+    store: Option<Store>,
+    runs: Runs,
+}
+
+/// A call on its way.
+struct Call<'a> {
+    calls: &'a Calls,
+    caller: &'a Caller,
+    request: &'a Request,
+    scan: Scan,
+    /// What is asked for, read once: for the first target that doesn't take the request as it is, or before all.
+    asked: OnceLock<Asked>,
+    /// It must be translated for every target: it refers to what is kept here, or is to be.
+    lasts: bool,
+    /// Keeps its answer.
+    keeper: Option<Keeper>,
 }
 
 /// One try of a call.
 struct Attempt<'a> {
-    request: &'a Request,
-    scan: &'a Scan,
+    call: &'a Call<'a>,
     target: &'a Target,
     revision: &'a Arc<Revision>,
     /// It goes into the body of an answer that streams, and ends with it.
@@ -87,9 +124,27 @@ struct Attempt<'a> {
 }
 
 impl Calls {
-    /// Calls of these plugins, counted.
-    pub fn new(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Self {
-        Self { catalog, metrics }
+    /// Calls of these plugins, counted. `store`: where answers are kept; without it none are, and what a plugin must see again of its
+    /// answers is known until the host ends.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn new(
+        catalog: Arc<Catalog>,
+        metrics: Arc<Metrics>,
+        store: Option<Store>,
+    ) -> Result<Self, Error> {
+        let key = match &store {
+            Some(store) => store.key("provider-data").await?,
+            None => rand::random(),
+        };
+        Ok(Self {
+            catalog,
+            metrics,
+            seals: Seals::new(&key),
+            store,
+            runs: Runs::default(),
+        })
     }
 
     /// Runs a call: on the first target of its model, and on the next as long as a target fails before its answer begins.
@@ -97,85 +152,128 @@ impl Calls {
     /// # Errors
     /// The request's fault, or that of the last target.
     pub async fn run(&self, caller: &Caller, request: Request) -> Result<Reply, Error> {
+        match self.lasting(caller, &request).await? {
+            Some(lasting) if lasting.in_background() => {
+                let scan = dialects::native::scan(&request.body)?;
+                let begun = self.begin(caller, request, &scan.model, lasting, scan.stream);
+                begun.await
+            }
+            lasting => self.run_lasting(caller, &request, lasting).await,
+        }
+    }
+
+    /// What serves a model, in the order in which it is tried; nothing where the caller may not use it.
+    fn targets(&self, now: &Snapshot, caller: &Caller, model: &str) -> Vec<Target> {
+        match caller.may(model) {
+            true => router::targets(&now.config, model, |sum| rand::random_range(0..sum)),
+            false => Vec::new(),
+        }
+    }
+
+    async fn run_lasting(
+        &self,
+        caller: &Caller,
+        request: &Request,
+        lasting: Option<Lasting>,
+    ) -> Result<Reply, Error> {
         let scan = dialects::native::scan(&request.body)?;
         let now = self.catalog.now().clone();
-        let targets = match caller.may(&scan.model) {
-            true => router::targets(&now.config, &scan.model, |sum| rand::random_range(0..sum)),
-            false => Vec::new(),
+        let targets = self.targets(&now, caller, &scan.model);
+        let lasts = lasting.is_some();
+        let (asked, keeper) = match lasting {
+            Some(Lasting { asked, keeper }) => (OnceLock::from(asked), keeper),
+            None => (OnceLock::new(), None),
         };
-        let outcome =
-            first_that_works(&now, &self.metrics, caller, &request, &scan, &targets).await;
+        let call = Call {
+            calls: self,
+            caller,
+            request,
+            scan,
+            asked,
+            lasts,
+            keeper,
+        };
+        let outcome = call.first_that_works(&now, &targets).await;
         let not_found = match &outcome {
             Ok(reply) => reply.status == 404,
             Err(error) => error.code == ErrorCode::NotFound,
         };
         // A vendor doesn't know our names; the host knows those that are near. A route's targets are the operator's affair.
-        let by_name = || targets.iter().all(|at| at.to_string() == scan.model);
+        let model = &call.scan.model;
+        let by_name = || targets.iter().all(|at| at.to_string() == *model);
         match not_found && by_name() {
-            true => self.name_near(&now, caller, &scan.model, outcome).await,
+            true => self.name_near(&now, caller, model, outcome).await,
             false => outcome,
         }
     }
 }
 
-async fn first_that_works(
-    now: &Snapshot,
-    metrics: &Arc<Metrics>,
-    caller: &Caller,
-    request: &Request,
-    scan: &Scan,
-    targets: &[Target],
-) -> Result<Reply, Error> {
-    let mut outcome = Err(unknown(&scan.model));
-    for target in targets {
-        let mut record = Record::new(metrics, caller, request, target);
-        outcome = match now.revisions.get(&target.plugin) {
-            Some(revision) => {
-                let attempt = Attempt {
-                    request,
-                    scan,
-                    target,
-                    revision,
-                    record: Some(record),
-                };
-                attempt.run().await
+impl Call<'_> {
+    async fn first_that_works(&self, now: &Snapshot, targets: &[Target]) -> Result<Reply, Error> {
+        let mut outcome = Err(unknown(&self.scan.model));
+        for target in targets {
+            let mut record = Record::new(self, target);
+            outcome = match now.revisions.get(&target.plugin) {
+                Some(revision) => {
+                    let attempt = Attempt {
+                        call: self,
+                        target,
+                        revision,
+                        record: Some(record),
+                    };
+                    attempt.run().await
+                }
+                None => {
+                    let error = not_loaded(&target.plugin);
+                    record.status = error.status();
+                    Err(error)
+                }
+            };
+            match &outcome {
+                Ok(reply) if Error::is_retryable_status(reply.status) => {
+                    tracing::info!(
+                        plugin = target.plugin,
+                        status = reply.status,
+                        "failed before its answer began"
+                    );
+                }
+                Err(error) if error.is_retryable() => {
+                    tracing::info!(plugin = target.plugin, error = ?error.message, "failed before its answer began");
+                }
+                _ => return outcome,
             }
-            None => {
-                let error = not_loaded(&target.plugin);
-                record.status = error.status();
-                Err(error)
-            }
-        };
-        match &outcome {
-            Ok(reply) if Error::is_retryable_status(reply.status) => {
-                tracing::info!(
-                    plugin = target.plugin,
-                    status = reply.status,
-                    "failed before its answer began"
-                );
-            }
-            Err(error) if error.is_retryable() => {
-                tracing::info!(plugin = target.plugin, error = ?error.message, "failed before its answer began");
-            }
-            _ => return outcome,
         }
+        outcome
     }
-    outcome
+
+    /// What is asked for, in the neutral form.
+    fn asked(&self) -> Result<Asked, Error> {
+        if let Some(asked) = self.asked.get() {
+            return Ok(asked.clone());
+        }
+        let asked = self.request.wire.parse(&self.request.body)?;
+        Ok(self.asked.get_or_init(|| asked).clone())
+    }
 }
 
 impl Attempt<'_> {
     async fn run(mut self) -> Result<Reply, Error> {
-        let Request { wire, body, .. } = self.request;
-        let mut dialects = self.revision.plugin.dialects().iter();
-        let outcome =
-            match dialects.any(|dialect| dialect == wire.id()) && !wire.needs_translation(body) {
-                true => self.native().await,
-                false => self.neutral().await,
-            };
+        let Request { wire, body, .. } = self.call.request;
+        let translates = self.call.lasts || wire.needs_translation(body);
+        let outcome = match self.speaks() && !translates {
+            true => self.native().await,
+            false => self.neutral().await,
+        };
         if let (Err(error), Some(record)) = (&outcome, &mut self.record) {
             record.status = error.status();
         }
         outcome
+    }
+
+    /// Does the plugin forward the client's dialect?
+    fn speaks(&self) -> bool {
+        let mut dialects = self.revision.plugin.dialects().iter();
+        dialects.any(|dialect| dialect == self.call.request.wire.id())
     }
 
     /// The header field that says who answered.
@@ -207,13 +305,14 @@ struct Record {
 }
 
 impl Record {
-    fn new(metrics: &Arc<Metrics>, caller: &Caller, request: &Request, target: &Target) -> Self {
+    fn new(call: &Call<'_>, target: &Target) -> Self {
+        let metrics = &call.calls.metrics;
         metrics.begun(&target.plugin);
         Self {
             metrics: metrics.clone(),
             begun: Instant::now(),
-            caller: caller.name().into(),
-            wire: request.wire,
+            caller: call.caller.name().into(),
+            wire: call.request.wire,
             target: target.clone(),
             status: 0,
             usage: None,

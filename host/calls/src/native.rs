@@ -31,7 +31,7 @@ const CONNECTION: &[&str] = &[
 
 impl Attempt<'_> {
     pub(crate) async fn native(&mut self) -> Result<Reply, Error> {
-        let (request, scan, target) = (self.request, self.scan, self.target);
+        let (request, scan, target) = (self.call.request, &self.call.scan, self.target);
         let wire = request.wire;
         // Asked for and hidden again, so that the host can count.
         let ask_usage = wire.asks_for_usage() && scan.stream && !scan.include_usage;

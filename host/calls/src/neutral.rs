@@ -2,13 +2,16 @@
 
 use async_stream::stream;
 use bytes::Bytes;
+use dialects::openai::responses;
 use dialects::{Answer, Asked, Encoder, Form, Whole};
 use futures::StreamExt;
 use sandbox::Events;
 use types::Error;
 use types::neutral::{Event, GenerateRequest, Warning};
 
-use crate::{Attempt, Record, Reply};
+use crate::kept::Writer;
+use crate::seal::{Issuer, Reader};
+use crate::{Attempt, Record, Reply, Request};
 
 const JSON: &str = "application/json";
 const SSE: &str = "text/event-stream; charset=utf-8";
@@ -18,55 +21,84 @@ const MAX_WARNINGS: usize = 2048;
 
 impl Attempt<'_> {
     pub(crate) async fn neutral(&mut self) -> Result<Reply, Error> {
-        let wire = self.request.wire;
-        match wire.parse(&self.request.body)? {
-            Asked::Generate { request, form } => self.generate(request, &form).await,
+        let wire = self.call.request.wire;
+        match self.call.asked()? {
+            Asked::Generate { mut request, form } => {
+                self.address(&mut request);
+                let warnings = self.redeem(&mut request);
+                self.generate(request, &form, warnings).await
+            }
             Asked::Embed {
                 mut request,
                 base64,
             } => {
                 request.model.clone_from(&self.target.model);
                 let vectors = self.revision.plugin.embed(request).await?;
-                let json = wire.vectors(&vectors, &self.scan.model, base64);
+                let json = wire.vectors(&vectors, &self.call.scan.model, base64);
                 self.count(|record| record.usage = Some(vectors.usage));
                 Ok(self.whole(json, &vectors.warnings))
             }
             Asked::Count(mut request) => {
-                request.model.clone_from(&self.target.model);
+                self.address(&mut request);
+                let warnings = self.redeem(&mut request);
                 let count = self.revision.plugin.count_tokens(request).await?;
-                Ok(self.whole(wire.count(&count), &[]))
+                Ok(self.whole(wire.count(&count), &warnings))
             }
         }
     }
 
+    /// Names the vendor's model, and puts what a header field asks for beside what the body does.
+    fn address(&self, request: &mut GenerateRequest) {
+        request.model.clone_from(&self.target.model);
+        let Request { wire, headers, .. } = self.call.request;
+        wire.take_headers(headers, request);
+    }
+
+    /// Leaves in a request what the plugin may see of earlier answers.
+    fn redeem(&self, request: &mut GenerateRequest) -> Vec<Warning> {
+        let reader = Reader {
+            seals: &self.call.calls.seals,
+            plugin: &self.target.plugin,
+            native: self.speaks(),
+            owner: self.call.caller.name(),
+        };
+        reader.redeem(request)
+    }
+
     async fn generate(
         &mut self,
-        mut request: GenerateRequest,
+        request: GenerateRequest,
         form: &Form,
+        warnings: Vec<Warning>,
     ) -> Result<Reply, Error> {
-        request.model.clone_from(&self.target.model);
         let streams = request.stream;
-        let mut events = self.revision.plugin.generate(request).await?;
+        let (plugin, owner) = (&self.target.plugin, self.call.caller.name());
+        let mut events = Issued {
+            events: self.revision.plugin.generate(request).await?,
+            issuer: self.call.calls.seals.issuer(plugin, owner),
+            plugin: plugin.clone(),
+        };
         // An answer that fails before it begins is an error with a status, and another target may do better.
-        let first = next(&mut events, &self.target.plugin)
-            .await?
-            .unwrap_or_default();
-        let model = &self.scan.model;
+        let mut first = events.next().await?.unwrap_or_default();
+        let at = usize::from(matches!(first.first(), Some(Event::Started(_))));
+        first.splice(at..at, warnings.into_iter().map(Event::Warning));
+        let model = &self.call.scan.model;
+        let keeper = self.call.keeper.clone();
         if streams {
             let warnings = first.iter().filter_map(|event| match event {
                 Event::Warning(warning) => Some(warning),
                 _ => None,
             });
             let headers = self.headers(SSE, warnings);
-            let encoder = form.encoder(model);
+            let writer =
+                match (form, keeper) {
+                    (Form::OpenAiResponses(of), Some(keeper)) => Written::Kept(Box::new(
+                        Writer::new(&of.settings, &of.input, model, keeper),
+                    )),
+                    _ => Written::Told(form.encoder(model)),
+                };
             self.count(|record| record.status = 200);
-            let body = encoded(
-                events,
-                first,
-                encoder,
-                self.record.take(),
-                self.target.plugin.clone(),
-            );
+            let body = encoded(events, first, writer, self.record.take());
             return Ok(Reply {
                 status: 200,
                 headers,
@@ -78,10 +110,21 @@ impl Attempt<'_> {
         while let Some(said) = batch {
             self.count(|record| record.count(&said));
             said.into_iter().for_each(|event| answer.push(event));
-            batch = next(&mut events, &self.target.plugin).await?;
+            batch = events.next().await?;
         }
-        let whole = form.whole(answer, model);
-        let Whole { body, warnings } = whole.map_err(|error| error.of(&self.target.plugin))?;
+        let whole = match (form, keeper) {
+            (Form::OpenAiResponses(of), Some(keeper)) => {
+                let whole = responses::whole(&of.settings, &of.input, answer, model);
+                let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
+                keeper.keep(&stored).await?;
+                whole
+            }
+            _ => {
+                let whole = form.whole(answer, model);
+                whole.map_err(|error| error.of(plugin))?
+            }
+        };
+        let Whole { body, warnings } = whole;
         Ok(self.whole(body.to_string(), &warnings))
     }
 
@@ -113,47 +156,86 @@ impl Attempt<'_> {
     }
 }
 
-async fn next(events: &mut Events, plugin: &str) -> Result<Option<Vec<Event>>, Error> {
-    events
-        .next()
-        .await
-        .transpose()
-        .map_err(|error| match error.plugin {
-            Some(_) => error,
-            None => error.of(plugin),
-        })
+/// A plugin's answer. What it must see again is sealed before anybody else sees it.
+struct Issued {
+    events: Events,
+    issuer: Issuer,
+    plugin: String,
+}
+
+impl Issued {
+    async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
+        let mut batch = match self.events.next().await.transpose() {
+            Ok(batch) => batch,
+            Err(error) if error.plugin.is_some() => return Err(error),
+            Err(error) => return Err(error.of(&self.plugin)),
+        };
+        let all = batch.iter_mut().flatten();
+        all.for_each(|event| self.issuer.issue(event));
+        Ok(batch)
+    }
+}
+
+/// Writes a stream.
+enum Written {
+    Told(Box<dyn Encoder>),
+    Kept(Box<Writer>),
+}
+
+impl Written {
+    async fn push(&mut self, events: Vec<Event>) -> Result<String, Error> {
+        match self {
+            Self::Kept(writer) => writer.push(events).await,
+            Self::Told(encoder) => {
+                let mut out = String::new();
+                events
+                    .into_iter()
+                    .for_each(|event| encoder.push(event, &mut out));
+                Ok(out)
+            }
+        }
+    }
+
+    async fn end(&mut self, ended: Result<(), Error>) -> Result<String, Error> {
+        match self {
+            Self::Kept(writer) => writer.end(ended).await,
+            Self::Told(encoder) => {
+                let mut out = String::new();
+                match ended {
+                    Ok(()) => encoder.finish(&mut out),
+                    Err(error) => encoder.fail(&error, &mut out),
+                }
+                Ok(out)
+            }
+        }
+    }
 }
 
 /// Events as the dialect's stream.
 fn encoded(
-    mut events: Events,
+    mut events: Issued,
     first: Vec<Event>,
-    mut encoder: Box<dyn Encoder>,
+    mut writer: Written,
     mut record: Option<Record>,
-    plugin: String,
 ) -> futures::stream::BoxStream<'static, Result<Bytes, Error>> {
     stream! {
         let mut batch = first;
         loop {
-            let mut out = String::new();
             if let Some(record) = &mut record {
                 record.count(&batch);
             }
-            for event in batch {
-                encoder.push(event, &mut out);
+            match writer.push(batch).await {
+                Ok(out) if out.is_empty() => {}
+                Ok(out) => yield Ok(out.into()),
+                Err(error) => {
+                    yield Err(error);
+                    return;
+                }
             }
-            if !out.is_empty() {
-                yield Ok(out.into());
-            }
-            batch = match next(&mut events, &plugin).await {
+            batch = match events.next().await {
                 Ok(Some(events)) => events,
                 ended => {
-                    let mut out = String::new();
-                    match ended {
-                        Err(error) => encoder.fail(&error, &mut out),
-                        Ok(_) => encoder.finish(&mut out),
-                    }
-                    yield Ok(out.into());
+                    yield writer.end(ended.map(drop)).await.map(Into::into);
                     return;
                 }
             };

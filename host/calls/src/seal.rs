@@ -175,7 +175,11 @@ impl Reader<'_> {
         }
         for (at, tool) in request.tools.iter_mut().enumerate() {
             if let Tool::Function(tool) = tool {
-                self.open(&mut tool.provider_data, &format!("tools[{at}]"), &mut warnings);
+                self.open(
+                    &mut tool.provider_data,
+                    &format!("tools[{at}]"),
+                    &mut warnings,
+                );
             }
         }
         warnings
@@ -195,7 +199,10 @@ impl Reader<'_> {
                 *data = Some(text);
                 return;
             }
-            Err(_) => format!("fields that {:?} has no words for were left out", self.plugin),
+            Err(_) => format!(
+                "fields that {:?} has no words for were left out",
+                self.plugin
+            ),
         };
         warnings.push(Warning {
             field: place.into(),
@@ -387,7 +394,10 @@ mod tests {
         assert!(reader(true).redeem(&mut whole).is_empty());
         assert_eq!(whole, request);
         let warnings = reader(false).redeem(&mut request);
-        let fields: Vec<_> = warnings.iter().map(|warning| warning.field.as_str()).collect();
+        let fields: Vec<_> = warnings
+            .iter()
+            .map(|warning| warning.field.as_str())
+            .collect();
         assert_eq!(fields, ["messages[0].parts[0]", "tools[0]"]);
     }
 }

@@ -264,6 +264,7 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     let asked = wanted.config.clone();
     wanted.config.server.listen = before.config.server.listen;
     wanted.config.audit.clone_from(&before.config.audit);
+    wanted.config.store.clone_from(&before.config.store);
     wanted.config.compile.clone_from(&before.config.compile);
     wanted.config.cache.clone_from(&before.config.cache);
     match (&mut wanted.config.admin, &before.config.admin) {
@@ -279,7 +280,7 @@ fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wante
     })?;
     if wanted.config != asked {
         tracing::warn!(
-            "an address to listen on, [audit], [compile] or [cache] changed: that takes effect when evenhand starts again"
+            "an address to listen on, [audit], [store], [compile] or [cache] changed: that takes effect when evenhand starts again"
         );
     }
     Ok(wanted)

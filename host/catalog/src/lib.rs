@@ -10,6 +10,6 @@ mod secrets;
 mod watch;
 
 pub use catalog::{Catalog, Snapshot, State, Status, read_config};
-pub use recorded::audit_log;
+pub use recorded::{audit_log, store};
 pub use revision::{Revision, digest, resolve};
 pub use watch::watch;

@@ -84,7 +84,8 @@ impl Dialect {
         let object = body.get_mut("error").map(Value::take)?;
         let has = |key: &str| object.get(key).is_some_and(Value::is_string);
         let fits = match self {
-            Self::OpenAi => !is_anthropic && has("message"),
+            // Others have a `status` there.
+            Self::OpenAi => !is_anthropic && has("message") && !has("status"),
             Self::Anthropic => is_anthropic && has("message") && has("type"),
         };
         fits.then_some(object)

@@ -131,6 +131,12 @@ impl Wire {
                 if turn.settings.background {
                     return Err(at("background", "is for what stores answers: leave it out"));
                 }
+                if turn.settings.conversation.is_some() {
+                    return Err(at(
+                        "conversation",
+                        "is not kept here: use `previous_response_id`",
+                    ));
+                }
                 Asked::Generate {
                     request: turn.request.clone(),
                     form: Form::OpenAiResponses(Box::new(turn.into())),
@@ -145,6 +151,13 @@ impl Wire {
             },
             Self::AnthropicCountTokens => Asked::Count(anthropic::messages::parse_count(body)?),
         })
+    }
+
+    /// Takes what header fields ask for: `anthropic-beta`, which the body may have as `betas` too.
+    pub fn take_headers(self, headers: &[(String, String)], request: &mut GenerateRequest) {
+        if self.dialect() == Dialect::Anthropic {
+            anthropic::messages::take_betas(headers, request);
+        }
     }
 
     /// Writes vectors.

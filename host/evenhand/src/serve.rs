@@ -17,10 +17,11 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use metrics::Metrics;
 use sandbox::Sandbox;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 use types::neutral::Task;
 
 use crate::witness::Witness;
@@ -28,6 +29,9 @@ use crate::witness::Witness;
 /// A connection on which no head of a request is complete for so long is closed: the idle ones of clients' pools, and those of
 /// somebody who sends a byte a minute.
 const HEAD: Duration = Duration::from_secs(60);
+
+/// How often old answers are looked for.
+const FORGET: Duration = Duration::from_secs(60 * 60);
 
 /// Serves until it is told to stop; then calls that run may end.
 pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
@@ -37,7 +41,16 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         log: log.clone(),
         metrics: metrics.clone(),
     }));
+    let kept = match catalog::store(&file).await? {
+        Some((url, keep)) => Some((Store::open(&url).await.context("[store]")?, keep)),
+        None => None,
+    };
     let catalog = Arc::new(Catalog::open(file, sandbox, log.clone()).await?);
+    let store = kept.as_ref().map(|(store, _)| store.clone());
+    let calls = Calls::new(catalog.clone(), metrics.clone(), store).await?;
+    if let Some((store, keep)) = kept.clone() {
+        tokio::spawn(forget(store, keep));
+    }
     let (data, admin) = {
         let config = &catalog.now().config;
         (
@@ -50,7 +63,7 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let address = listener.local_addr()?;
     planes.push((
         listener,
-        gateway::data_plane(catalog.clone(), metrics.clone()),
+        gateway::data_plane(catalog.clone(), calls.clone()),
     ));
     println!("listening on http://{address}");
     if let Some(admin) = admin {
@@ -72,7 +85,7 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         catalog.clone(),
         signal(SignalKind::hangup())?,
     ));
-    tokio::spawn(async move { greet(&catalog, metrics, address).await });
+    tokio::spawn(async move { greet(&catalog, &calls, address).await });
     let mut terminate = signal(SignalKind::terminate())?;
     let told = async move {
         tokio::select! {
@@ -90,8 +103,22 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         served = planes => served.map(drop),
         () = told => Ok(()),
     };
+    if let Some((store, _)) = kept {
+        store.close().await;
+    }
     let closed = log.close().await;
     served.and(closed.context("the audit log has no end"))
+}
+
+/// Forgets answers that are older than they are to be kept.
+async fn forget(store: Store, keep: Duration) {
+    let mut hours = interval(FORGET);
+    loop {
+        hours.tick().await;
+        if let Ok(forgotten @ 1..) = store.forget_older(keep).await {
+            tracing::info!(forgotten, "answers were kept long enough");
+        }
+    }
 }
 
 /// Opens the log that the configuration names.
@@ -154,7 +181,7 @@ async fn reload_on_hangup(catalog: Arc<Catalog>, mut hangup: Signal) {
 }
 
 /// Says what is served, and how to try it.
-async fn greet(catalog: &Arc<Catalog>, metrics: Arc<Metrics>, address: SocketAddr) {
+async fn greet(catalog: &Arc<Catalog>, calls: &Calls, address: SocketAddr) {
     let now = catalog.now().clone();
     let guarded = !now.keys.is_empty();
     if !guarded {
@@ -167,9 +194,7 @@ async fn greet(catalog: &Arc<Catalog>, metrics: Arc<Metrics>, address: SocketAdd
     {
         println!("plugin {} is not loaded: {}", failed.0, failed.1);
     }
-    let models = Calls::new(catalog.clone(), metrics)
-        .models(&Caller::Anyone)
-        .await;
+    let models = calls.models(&Caller::Anyone).await;
     for model in &models {
         println!("model {}", model.id);
     }

@@ -45,7 +45,7 @@ pub(crate) fn json(body: &Value) -> Response {
 }
 
 /// An id for the request, unless the vendor gave one.
-fn with_id(dialect: Dialect, mut response: Response) -> Response {
+pub(crate) fn with_id(dialect: Dialect, mut response: Response) -> Response {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     if let Ok(id) = HeaderValue::try_from(id) {
         response

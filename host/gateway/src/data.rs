@@ -11,36 +11,35 @@ use axum::routing::{get, post};
 use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
-use metrics::Metrics;
 use types::{Error, ErrorCode};
 
 use crate::answer::{self, failed};
 use crate::guard;
 use crate::incoming::Incoming;
+use crate::responses;
 
+/// What the routes work with.
 #[derive(Clone)]
-struct Plane {
-    calls: Calls,
+pub(crate) struct Plane {
+    pub(crate) calls: Calls,
     catalog: Arc<Catalog>,
 }
 
 /// The routes that clients use.
-pub fn data_plane(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Router {
-    let calls = Wire::ALL.into_iter().fold(Router::new(), |routes, wire| {
+pub fn data_plane(catalog: Arc<Catalog>, calls: Calls) -> Router {
+    let routes = Wire::ALL.into_iter().fold(Router::new(), |routes, wire| {
         let call = move |State(plane): State<Plane>, request: Request| async move {
             plane.call(wire, request).await
         };
         routes.route(wire.path(), post(call))
     });
-    calls
+    routes
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
+        .merge(responses::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Plane {
-            calls: Calls::new(catalog.clone(), metrics),
-            catalog,
-        })
+        .with_state(Plane { calls, catalog })
 }
 
 impl Plane {
@@ -82,7 +81,7 @@ impl Plane {
         self.calls.run(&caller, request).await
     }
 
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
         guard::caller(&self.catalog.now(), headers)
     }
 }

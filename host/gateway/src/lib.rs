@@ -7,6 +7,7 @@ mod answer;
 mod data;
 mod guard;
 mod incoming;
+mod responses;
 
 pub use admin::control_plane;
 pub use data::data_plane;

@@ -60,22 +60,25 @@ fn weighted(route: &Route, mut draw: impl FnMut(u64) -> u64) -> Vec<usize> {
 pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut scored: Vec<(f64, &str)> = names
+    let mut scored: Vec<(f64, f64, &str)> = names
         .map(|name| {
             let lower = name.to_lowercase();
-            // Who forgets the plugin's name means the model's.
-            let score = strsim::jaro_winkler(&wanted, &lower)
-                .max(strsim::jaro_winkler(&short(&wanted), &short(&lower)));
-            (score, name)
+            let whole = strsim::jaro_winkler(&wanted, &lower);
+            // Who forgets the plugin's name means the model's; among the same models of several plugins, the nearest whole name.
+            let score = whole.max(strsim::jaro_winkler(&short(&wanted), &short(&lower)));
+            (score, whole, name)
         })
-        .filter(|(score, _)| *score >= NEAR)
+        .filter(|(score, ..)| *score >= NEAR)
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.sort_by(|a, b| {
+        let by_score = b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1));
+        by_score.then(a.2.cmp(b.2))
+    });
+    scored.dedup_by(|a, b| a.2 == b.2);
     scored
         .into_iter()
         .take(SUGGESTIONS)
-        .map(|(_, name)| name)
+        .map(|(.., name)| name)
         .collect()
 }
 
@@ -151,6 +154,8 @@ mod tests {
             nearest("smollm2-135m", names.into_iter())[0],
             "local/smollm2-135m-instruct"
         );
+        let same = ["a/opus", "b/opus", "rival/opus", "z/opus"];
+        assert_eq!(nearest("rivl/opus", same.into_iter())[0], "rival/opus");
         assert!(nearest("zzz", names.into_iter()).is_empty());
     }
 }

@@ -3,6 +3,7 @@
 
 #![deny(missing_docs)]
 
+mod keys;
 mod responses;
 
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 use types::Error;
 
 use crate::{Store, failed};
@@ -65,17 +65,37 @@ impl Store {
         .execute(&mut *all)
         .await
         .map_err(failed)?;
-        for item in items {
-            sqlx::query(
-                "insert into response_items (response, id) values ($1, $2) on conflict do nothing",
-            )
-            .bind(id)
-            .bind(*item)
-            .execute(&mut *all)
-            .await
-            .map_err(failed)?;
-        }
+        add_items(&mut all, id, items).await?;
         all.commit().await.map_err(failed)
+    }
+
+    /// Changes an answer that a host works on; `over`: it doesn't any more. Says whether the answer was still wanted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn go_on(
+        &self,
+        id: &str,
+        items: &[&str],
+        value: &str,
+        over: bool,
+    ) -> Result<bool, Error> {
+        let mut all = self.pool.begin().await.map_err(failed)?;
+        let told = sqlx::query(
+            "update responses set alive = $1, value = $2 where id = $3 and alive is not null",
+        )
+        .bind((!over).then(now))
+        .bind(value)
+        .bind(id)
+        .execute(&mut *all)
+        .await
+        .map_err(failed)?;
+        if told.rows_affected() == 0 {
+            return Ok(false);
+        }
+        add_items(&mut all, id, items).await?;
+        all.commit().await.map_err(failed)?;
+        Ok(true)
     }
 
     /// An answer of `owner`.
@@ -195,6 +215,20 @@ impl Store {
             .map_err(failed)?;
         Ok(gone.rows_affected())
     }
+}
+
+async fn add_items(all: &mut Transaction<'_, Any>, id: &str, items: &[&str]) -> Result<(), Error> {
+    for item in items {
+        sqlx::query(
+            "insert into response_items (response, id) values ($1, $2) on conflict do nothing",
+        )
+        .bind(id)
+        .bind(*item)
+        .execute(&mut **all)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {

@@ -209,7 +209,54 @@ macro_rules! both {
     };
 }
 
-both! { answers_belong_to_their_owner streams_are_read_again }
+async fn a_cancelled_answer_is_not_gone_on_with(database: Database) {
+    let store = Store::open(&database.url()).await.unwrap();
+    store
+        .keep("a", "resp_1", &[], "queued", true)
+        .await
+        .unwrap();
+    assert!(
+        store
+            .go_on("resp_1", &[], "in progress", false)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        store.kept("a", "resp_1").await.unwrap().unwrap().state,
+        Work::Going
+    );
+    store
+        .keep("a", "resp_1", &[], "cancelled", false)
+        .await
+        .unwrap();
+    assert!(!store.still_going("resp_1").await.unwrap());
+    assert!(
+        !store
+            .go_on("resp_1", &["msg_1"], "completed", true)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        store.kept("a", "resp_1").await.unwrap().unwrap().value,
+        "cancelled"
+    );
+    assert_eq!(store.with_item("a", "msg_1").await.unwrap(), None);
+}
+
+async fn keys_are_made_once(database: Database) {
+    let one = Store::open(&database.url()).await.unwrap();
+    let two = Store::open(&database.url()).await.unwrap();
+    assert_eq!(
+        one.key("seal").await.unwrap(),
+        two.key("seal").await.unwrap()
+    );
+    assert_ne!(
+        one.key("seal").await.unwrap(),
+        one.key("other").await.unwrap()
+    );
+}
+
+both! { a_cancelled_answer_is_not_gone_on_with keys_are_made_once answers_belong_to_their_owner streams_are_read_again }
 
 #[tokio::test]
 async fn what_cannot_be_opened_says_why() {

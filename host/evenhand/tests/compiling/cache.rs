@@ -68,10 +68,7 @@ async fn a_compiled_form_survives_a_restart_and_a_changed_one_is_made_anew() {
     std::fs::write(entry(&cached), bytes).unwrap();
     load().await;
     let told = log.take();
-    assert!(
-        told.contains("was changed; it is made anew"),
-        "{told}"
-    );
+    assert!(told.contains("was changed; it is made anew"), "{told}");
     assert!(
         told.contains(&entry(&cached).display().to_string()),
         "{told}"

@@ -71,7 +71,10 @@ fn who_was_never_sent_a_secret_is_not_masked() {
         let parrot = parrot().await;
         let hostile = granted(&world, &parrot, "https://elsewhere.example").await;
         let wanted = json!({"method": "POST", "url": format!("{parrot}/{SECRET}")});
-        assert_eq!(send(&hostile, wanted).await.unwrap(), format!("200  {SECRET}"));
+        assert_eq!(
+            send(&hostile, wanted).await.unwrap(),
+            format!("200  {SECRET}")
+        );
     });
 }
 

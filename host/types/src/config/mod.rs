@@ -6,6 +6,7 @@ mod compile;
 mod grant;
 mod powers;
 mod route;
+mod store;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub use audit::Audit;
 pub use compile::{Cache, Compile};
 pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
 pub use route::{Policy, Route, RouteTarget, Target};
+pub use store::{Store, StoreUrl};
 
 /// `evenhand.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,6 +35,9 @@ pub struct Config {
     /// Where loads, grants, denials and admin calls are recorded; absent: nowhere.
     #[serde(default)]
     pub audit: Option<Audit>,
+    /// Where answers are kept that clients may refer to; absent: nowhere.
+    #[serde(default)]
+    pub store: Option<Store>,
     /// What compiling a component may use.
     #[serde(default)]
     pub compile: Compile,

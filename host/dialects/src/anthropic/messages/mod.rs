@@ -1,5 +1,6 @@
 //! `POST /v1/messages` and `POST /v1/messages/count_tokens`.
 
+mod betas;
 mod block;
 mod citation;
 mod encode;
@@ -9,6 +10,7 @@ mod signature;
 mod tools;
 mod whole;
 
+pub use betas::take_betas;
 pub use encode::encoder;
 pub use request::{parse, parse_count};
 pub use whole::whole;

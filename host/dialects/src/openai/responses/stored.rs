@@ -48,6 +48,14 @@ impl Stored {
         status.is_some_and(|status| !running.contains(&status))
     }
 
+    /// The same, as what failed for this reason.
+    #[must_use]
+    pub fn failed(mut self, message: &str) -> Self {
+        self.response["status"] = Status::Failed.word().into();
+        self.response["error"] = json!({ "code": "server_error", "message": message });
+        self
+    }
+
     /// The same, cancelled.
     #[must_use]
     pub fn cancelled(mut self) -> Self {

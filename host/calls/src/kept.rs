@@ -1,0 +1,261 @@
+//! Answers that are kept: what a request refers to, and what later ones may.
+
+use dialects::openai::responses::{
+    self, Frame, Past, Settings, Stored, Stream, Turn, previous_not_found,
+};
+use dialects::{Asked, Encoder, Form, Wire};
+use serde_json::Value;
+use store::{Kept, Store, Work};
+use types::neutral::Event;
+use types::{Error, ErrorCode};
+
+use crate::runs::Runs;
+use crate::{Caller, Calls, Request};
+
+/// Most answers that one goes on from: more would be more than any model reads.
+const CHAIN: usize = 1000;
+
+/// A request that refers to kept answers, or whose answer is to be kept.
+pub(crate) struct Lasting {
+    pub(crate) asked: Asked,
+    pub(crate) keeper: Option<Keeper>,
+}
+
+/// Keeps the answer to a request.
+#[derive(Clone)]
+pub(crate) struct Keeper {
+    pub(crate) store: Store,
+    pub(crate) owner: String,
+    /// It is given in the background, for others to read.
+    pub(crate) runs: Option<Runs>,
+}
+
+impl Lasting {
+    pub(crate) fn in_background(&self) -> bool {
+        let keeper = self.keeper.as_ref();
+        keeper.is_some_and(|keeper| keeper.runs.is_some())
+    }
+}
+
+impl Calls {
+    /// What is to be kept of a call, or what it refers to; `None` where the call leaves nothing behind.
+    ///
+    /// # Errors
+    /// It refers to what isn't there, or can't be read.
+    pub(crate) async fn lasting(
+        &self,
+        caller: &Caller,
+        request: &Request,
+    ) -> Result<Option<Lasting>, Error> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let owner = caller.name();
+        let counts = match request.wire {
+            Wire::OpenAiResponses => false,
+            Wire::OpenAiInputTokens => true,
+            _ => return Ok(None),
+        };
+        let references = responses::references(&request.body)?;
+        let refers = references.previous_response_id.is_some() || !references.items.is_empty();
+        let past = match refers {
+            true => past(store, owner, references).await?,
+            false => Past::default(),
+        };
+        if counts {
+            let asked = Asked::Count(responses::parse_count(&request.body, &past)?);
+            let keeper = None;
+            return Ok(refers.then_some(Lasting { asked, keeper }));
+        }
+        let mut turn = responses::parse(&request.body, &past)?;
+        let Settings {
+            store: stores,
+            background,
+            ..
+        } = turn.settings;
+        if background && !stores {
+            let message = "an answer in the background is one that is stored: leave `store` out";
+            return Err(Error::bad_request(message).at("background"));
+        }
+        if !stores && !refers {
+            return Ok(None);
+        }
+        if turn.settings.conversation.is_some() {
+            let message = "conversations are not kept here: use `previous_response_id`";
+            return Err(Error::bad_request(message).at("conversation"));
+        }
+        // Its events are what others read.
+        turn.request.stream |= background;
+        let keeper = stores.then(|| Keeper {
+            store: store.clone(),
+            owner: owner.into(),
+            runs: background.then(|| self.runs.clone()),
+        });
+        let asked = Asked::Generate {
+            request: turn.request.clone(),
+            form: Form::OpenAiResponses(Box::new(turn.into())),
+        };
+        Ok(Some(Lasting { asked, keeper }))
+    }
+}
+
+async fn past(
+    store: &Store,
+    owner: &str,
+    references: responses::References,
+) -> Result<Past, Error> {
+    let mut past = Past::default();
+    let mut next = references.previous_response_id;
+    while let Some(id) = next {
+        let found = store.kept(owner, &id).await?;
+        let found = found.ok_or_else(|| previous_not_found(&id))?;
+        let found = read(&found)?;
+        next = found.response["previous_response_id"]
+            .as_str()
+            .map(str::to_owned);
+        past.chain.push(found);
+        if past.chain.len() > CHAIN {
+            let message = format!("more than {CHAIN} answers come before this one");
+            return Err(Error::bad_request(message).at("previous_response_id"));
+        }
+    }
+    past.chain.reverse();
+    for item in references.items {
+        if let Some(found) = store.with_item(owner, &item).await? {
+            past.others.push(read(&found)?);
+        }
+    }
+    Ok(past)
+}
+
+/// What is kept, as it is now: what a lost host worked on has failed.
+pub(crate) fn read(kept: &Kept) -> Result<Stored, Error> {
+    let stored: Stored = serde_json::from_str(&kept.value).map_err(|error| {
+        tracing::error!(%error, "an answer of the store can't be read");
+        Error::new(ErrorCode::Internal, "the kept answer can't be read")
+    })?;
+    Ok(match kept.state {
+        Work::Lost => stored.failed("the host that gave this answer is gone: ask again"),
+        Work::Over | Work::Going => stored,
+    })
+}
+
+impl Keeper {
+    /// Keeps an answer that is over.
+    pub(crate) async fn keep(&self, stored: &Stored) -> Result<(), Error> {
+        let (id, value) = (stored.id(), write(stored));
+        let items: Vec<&str> = stored.item_ids().collect();
+        match &self.runs {
+            None => {
+                let kept = self.store.keep(&self.owner, id, &items, &value, false);
+                kept.await
+            }
+            // Where it is not wanted any more, nobody misses it.
+            Some(runs) => {
+                let kept = self.store.go_on(id, &items, &value, true).await;
+                runs.tell(id);
+                kept.map(drop)
+            }
+        }
+    }
+
+    /// Keeps events that somebody will read.
+    async fn add(&self, id: &str, frames: &[Frame]) -> Result<(), Error> {
+        let Some(runs) = &self.runs else {
+            return Ok(());
+        };
+        let numbered = frames.iter().filter_map(|frame| {
+            let mut text = String::new();
+            frame.write(&mut text);
+            Some((frame.number?, text))
+        });
+        let numbered: Vec<_> = numbered.collect();
+        self.store.add_frames(id, &numbered).await?;
+        runs.tell(id);
+        Ok(())
+    }
+}
+
+pub(crate) fn write(stored: &Stored) -> String {
+    serde_json::to_string(stored).unwrap_or_default()
+}
+
+/// Writes an answer that streams, and keeps it: what is told as complete is kept before.
+pub(crate) struct Writer {
+    stream: Stream,
+    input: Vec<Value>,
+    id: String,
+    keeper: Keeper,
+    /// Of an answer in the background: nobody was told yet that it has begun.
+    waits: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(settings: &Settings, input: &[Value], model: &str, keeper: Keeper) -> Self {
+        Self {
+            stream: Stream::new(settings, model),
+            input: input.to_vec(),
+            id: settings.id.clone(),
+            waits: keeper.runs.is_some(),
+            keeper,
+        }
+    }
+
+    /// More of the answer.
+    pub(crate) async fn push(&mut self, events: Vec<Event>) -> Result<String, Error> {
+        let mut frames = Vec::new();
+        let begins = std::mem::take(&mut self.waits);
+        if begins {
+            self.stream.queue(&mut frames);
+        }
+        for event in events {
+            self.stream.push(event, &mut frames);
+        }
+        self.keeper.add(&self.id, &frames).await?;
+        if begins {
+            let stored = self.stream.stored(&self.input);
+            let (store, value) = (&self.keeper.store, write(&stored));
+            store.go_on(&self.id, &[], &value, false).await?;
+        }
+        Ok(text(&frames))
+    }
+
+    /// The end of the answer, one way or another.
+    pub(crate) async fn end(&mut self, ended: Result<(), Error>) -> Result<String, Error> {
+        let mut frames = Vec::new();
+        if std::mem::take(&mut self.waits) {
+            self.stream.queue(&mut frames);
+        }
+        match ended {
+            Ok(()) => self.stream.finish(&mut frames),
+            Err(error) => self.stream.fail(&error, &mut frames),
+        }
+        self.keeper.add(&self.id, &frames).await?;
+        self.keeper.keep(&self.stream.stored(&self.input)).await?;
+        Ok(text(&frames))
+    }
+}
+
+fn text(frames: &[Frame]) -> String {
+    let mut text = String::new();
+    frames.iter().for_each(|frame| frame.write(&mut text));
+    text
+}
+
+/// A turn that is answered later: what there is of it now.
+pub(crate) fn queued(asked: &Asked, model: &str) -> Option<Stored> {
+    match asked {
+        Asked::Generate {
+            request,
+            form: Form::OpenAiResponses(of),
+        } => Some(
+            Turn {
+                request: request.clone(),
+                settings: of.settings.clone(),
+                input: of.input.clone(),
+            }
+            .queued(model),
+        ),
+        _ => None,
+    }
+}
