@@ -22,6 +22,8 @@ from vendors import Vendor
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("EVENHAND_BIN", ROOT / "target/release/evenhand"))
 PLUGINS = Path(os.environ.get("EVENHAND_PLUGINS", ROOT / "target/plugins"))
+INSTALLED = next((ROOT / "target/node").glob("*/complete"), ROOT / "target/node/none/complete").parent
+NODE = Path(os.environ.get("EVENHAND_NODE", INSTALLED))
 MODELS = Path.home() / ".cache/evenhand/models"
 
 # Compiling components for the first time takes seconds each, more where other workers do it at the same time.
@@ -48,6 +50,12 @@ def need(path: Path, build: str) -> Path:
 def wasm(name: str) -> Path:
     """A built component."""
     return need(PLUGINS / f"{name}.wasm", "cargo xtask plugins")
+
+
+def node(*patterns: str) -> Path:
+    """A file of what `cargo xtask test` installs by tests/node, the first that is like one of the patterns."""
+    found = [path for pattern in patterns for path in NODE.glob(pattern)]
+    return need(found[0] if found else NODE / patterns[0], "cargo xtask test")
 
 
 def wait_for(what: str, probe: Callable[[], T], deadline: float = CHANGE) -> T:

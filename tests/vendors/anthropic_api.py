@@ -38,7 +38,8 @@ class AnthropicVendor(Vendor):
     def refusal_body(self, refusal: Refusal, recorded: Recorded) -> dict:
         return {
             "type": "error",
-            "error": {"type": refusal.kind, "message": refusal.message},
+            "error": {"type": refusal.kind, "message": refusal.message}
+            | ({"details": {"error_code": refusal.code}} if refusal.code else {}),
             "request_id": recorded.request_id,
         }
 
@@ -55,8 +56,9 @@ class AnthropicVendor(Vendor):
                 if version
                 else "anthropic-version: header is required"
             )
-        for beta in ",".join(request.headers.getall("anthropic-beta", [])).split(","):
-            if beta and not re.fullmatch(r"\s*[a-z0-9-]+-\d{4}-\d{2}-\d{2}\s*", beta):
+        for beta in betas(request):
+            # Claude Code's own has no dashes in its date.
+            if not re.fullmatch(r"[a-z0-9-]+-\d{4}-?\d{2}-?\d{2}", beta):
                 raise bad(f"Unexpected value(s) `{beta}` for the `anthropic-beta` header.")
 
     def _find(self, model: str) -> None:
@@ -79,7 +81,7 @@ class AnthropicVendor(Vendor):
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         body = self.read_json(request)
-        anthropic_rules.messages(body, request.headers["anthropic-version"])
+        anthropic_rules.messages(body, request.headers["anthropic-version"], betas(request))
         self._check_thoughts(body["messages"])
         model = body["model"]
         self._find(model)
@@ -183,6 +185,12 @@ class AnthropicVendor(Vendor):
                 }
 
 
+def betas(request: web.Request) -> list[str]:
+    """The features that a request asks for."""
+    given = ",".join(request.headers.getall("anthropic-beta", [])).split(",")
+    return [beta.strip() for beta in given if beta.strip()]
+
+
 def _model(id: str) -> dict:
     return {
         "type": "model",
@@ -216,7 +224,7 @@ def read(body: dict) -> Ask:
     return Ask(
         model=body["model"],
         lines=lines,
-        tools=[brain.Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools") or []],
+        tools=[brain.Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools") or [] if "input_schema" in tool],
         choice={"any": "required", "tool": choice.get("name", "")}.get(choice["type"], choice["type"]),
         parallel=not choice.get("disable_parallel_tool_use", False),
         schema=wanted.get("schema"),

@@ -3,6 +3,7 @@
 import re
 
 from anthropic.types import message_count_tokens_params, message_create_params
+from anthropic.types.beta import message_create_params as beta_create_params
 
 from . import rules
 from .rules import Broken
@@ -21,6 +22,15 @@ MESSAGES = Shape(message_create_params.MessageCreateParamsNonStreaming, STREAM, 
 OLDER_MESSAGES = Shape(
     message_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", *IN_HEADERS)
 )
+# What a request takes that asks for beta features, and which feature a field belongs to.
+BETA_MESSAGES = Shape(
+    beta_create_params.MessageCreateParamsNonStreaming, SAMPLING | STREAM, ("stream", "betas", *IN_HEADERS)
+)
+BETAS = {
+    "context_management": "context-management-2025-06-27",
+    "mcp_servers": "mcp-client-2025-11-20",
+    "thread": "message-threads-2026-08-12",
+}
 COUNT = Shape(message_count_tokens_params.MessageCountTokensParams, without=IN_HEADERS)
 
 RANGES = {"max_tokens": (0, None), "temperature": (0, 1), "top_p": (0, 1), "top_k": (0, None)}
@@ -38,6 +48,8 @@ UNSUPPORTED = (
     "maxItems",
 )
 THINKING = ("thinking", "redacted_thinking")
+# A tool that the vendor runs itself; the mock models never do.
+SEARCH = "web_search_20250305"
 
 
 def bad(message: str) -> Refusal:
@@ -64,9 +76,17 @@ def count(body: dict, version: str) -> None:
     _common(body, version)
 
 
-def messages(body: dict, version: str) -> None:
-    """Refuses a messages request that this version of the API refuses."""
-    shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
+def messages(body: dict, version: str, betas: list[str]) -> None:
+    """Refuses a messages request that this version of the API refuses; `betas` are the features that its header asks for."""
+    if betas:
+        shape(BETA_MESSAGES, body)
+        for name in (name for name, beta in BETAS.items() if body.get(name) is not None and beta not in betas):
+            raise bad(f"{name}: Extra inputs are not permitted")
+    else:
+        shape(MESSAGES if version == STRICTER else OLDER_MESSAGES, body)
+    if body.get("thread") is not None:
+        said = "thread: this model does not support threads"
+        raise Refusal(400, "invalid_request_error", said, code="thread_unsupported_request")
     for sequence in body.get("stop_sequences", []):
         if not sequence.strip():
             raise bad("stop_sequences: each stop sequence must contain non-whitespace")
@@ -115,6 +135,9 @@ def _tools(body: dict) -> None:
         raise bad("tool_choice: tool_choice may only be specified while providing tools.")
     names = []
     for at, tool in enumerate(tools or []):
+        if tool.get("type") == SEARCH:
+            names.append(tool["name"])
+            continue
         if tool.get("type") not in (None, "custom"):
             raise bad(f"tools.{at}: this model has no tool of type {tool['type']!r}")
         if not rules.TOOL_NAME.fullmatch(tool["name"]):

@@ -17,6 +17,7 @@ A model's name chooses its behaviour; any other name starting with `mock-` is un
     mock-truncated       the stream ends cleanly after the first piece of text, without the vendor's last event
     mock-error-mid       the vendor's own error event after the first piece of text
     mock-429, mock-500, mock-overloaded   the vendor's error of that kind; the first with retry-after
+    mock-script          what a user's words say, turn by turn (see `_script`)
     mock-embed           embeddings: each word adds a direction of its own
     mock-spare-N         as mock-echo: enough of them that a list takes more than one page
 
@@ -24,6 +25,7 @@ Every model writes JSON where the request has a schema for the answer, stops at 
 A token is a word.
 """
 
+import fnmatch
 import hashlib
 import json
 import math
@@ -48,6 +50,7 @@ MODELS = [
     "mock-429",
     "mock-500",
     "mock-overloaded",
+    "mock-script",
     "mock-embed",
 ] + [f"mock-spare-{n}" for n in range(12)]
 THINKERS = ("mock-thinking", "mock-redacted", "mock-reasoning")
@@ -60,6 +63,9 @@ class Tool:
 
     name: str
     schema: dict
+    namespace: str | None = None
+    custom: bool = False
+    """Its input is text, not JSON."""
 
 
 @dataclass
@@ -101,6 +107,8 @@ class Thinking:
 class Call:
     name: str
     arguments: str
+    tool: Tool | None = None
+    """The tool itself, where its name alone doesn't tell how it is called."""
 
 
 @dataclass
@@ -160,7 +168,10 @@ def answer(ask: Ask) -> Reply:
     if ask.thinks and ask.model in THINKERS:
         parts.append(Thinking("They said: " + " ".join(ask.user_words())))
     finish, stopped_by = "stop", None
-    if calls := _calls(ask):
+    if ask.model == "mock-script":
+        parts = _script(ask)
+        finish = "tool_calls" if any(isinstance(part, Call) for part in parts) else "stop"
+    elif calls := _calls(ask):
         if len(calls) > 1:
             parts.append(Text(f"Calling {len(calls)} tools."))
         parts += calls
@@ -181,6 +192,43 @@ def _calls(ask: Ask) -> list[Call]:
     if ask.model != "mock-parallel-tools" or not ask.parallel:
         chosen = chosen[:1]
     return [Call(tool.name, json.dumps(fill(tool.schema, ask.user_words(), tool.schema))) for tool in chosen]
+
+
+SCRIPT = re.compile(r"<script>(.*)</script>", re.DOTALL)
+
+
+def script(*turns: list[dict]) -> str:
+    """What a user says for `mock-script` to act by, each turn a list of parts: `{"think": TEXT}`, `{"say": TEXT}`, where `{result}`
+    is the newest result of a tool, `{"call": NAME, "with": ARGUMENTS}`, where the name may be a pattern (`*__add`). Text with a
+    model's answer in it is of no use to others than this model: `Ask.lines` tells where it stands."""
+    return f"<script>{json.dumps(turns)}</script>"
+
+
+def _script(ask: Ask) -> list[Text | Thinking | Call]:
+    """The turn that it has come to: as many calls as were made since are behind it. Who asks without a script or without tools
+    (agents ask for titles) gets a word."""
+    asked = [(at, SCRIPT.search(line)) for at, (role, line) in enumerate(ask.lines) if role == "user"]
+    at, found = next((one for one in reversed(asked) if one[1]), (0, None))
+    if not found or not ask.tools:
+        return [Text("Scripted.")]
+    turns = json.loads(found[1])
+    made = sum(role == "assistant" and line.startswith("call ") for role, line in ask.lines[at:])
+    while made > 0 and turns:
+        made -= sum("call" in step for step in turns.pop(0))
+    result = next((line for role, line in reversed(ask.lines) if role == "tool"), "")
+    return [part for step in (turns or [[{"say": "The script is over."}]])[0] for part in _step(step, ask, result)]
+
+
+def _step(step: dict, ask: Ask, result: str) -> list[Text | Thinking | Call]:
+    if "think" in step:
+        return [Thinking(step["think"])] if ask.thinks else []
+    if "say" in step:
+        return [Text(step["say"].replace("{result}", result))]
+    tool = next((tool for tool in ask.tools if fnmatch.fnmatchcase(tool.name, step["call"])), None)
+    if tool is None:
+        return [Text(f"No tool is like {step['call']}: {[tool.name for tool in ask.tools]}")]
+    given = step["with"]
+    return [Call(tool.name, given if isinstance(given, str) else json.dumps(given), tool)]
 
 
 def _limit(ask: Ask, text: str) -> tuple[str, str, str | None]:

@@ -83,6 +83,7 @@ def chat(body: dict) -> None:
             "array_above_max_length",
         )
     labels(body.get("metadata") or {})
+    names(body)
     _tools(body)
     _format(body)
     _messages(body["messages"])
@@ -91,6 +92,15 @@ def chat(body: dict) -> None:
 def labels(metadata: dict) -> None:
     if len(metadata) > 16 or any(len(k) > 64 or len(v) > 512 for k, v in metadata.items()):
         raise bad("Invalid 'metadata': at most 16 pairs, keys of 64 and values of 512 characters.", "metadata")
+
+
+def names(body: dict) -> None:
+    """Names that the client has for a user or a conversation."""
+    for field in ("user", "safety_identifier", "prompt_cache_key"):
+        length = len(body.get(field) or "")
+        if length > 64:
+            said = f"Invalid '{field}': string too long. Expected a string with maximum length 64, but got a string with length {length} instead."
+            raise bad(said, field, "string_above_max_length")
 
 
 def _tools(body: dict) -> None:

@@ -236,13 +236,26 @@ def read(body: dict, history: list[dict]) -> Ask:
     return Ask(
         model=body["model"],
         lines=lines,
-        tools=[brain.Tool(tool["name"], tool.get("parameters") or {}) for tool in tools if tool["type"] == "function"],
+        tools=[known for tool in tools for known in _tools(tool, body["model"])],
         choice=choice if isinstance(choice, str) else choice.get("name", "auto"),
         parallel=body.get("parallel_tool_calls") is not False,
         schema=wanted["schema"] if wanted.get("type") == "json_schema" else None,
         max_tokens=body.get("max_output_tokens"),
         thinks=(body.get("reasoning") or {}).get("effort") != "none",
     )
+
+
+def _tools(tool: dict, model: str, namespace: str | None = None) -> list[brain.Tool]:
+    """The tools that the client runs; of those that are no plain functions only one model knows."""
+    match tool["type"]:
+        case "function":
+            return [brain.Tool(tool["name"], tool.get("parameters") or {}, namespace)]
+        case "custom" if model == "mock-script":
+            return [brain.Tool(tool["name"], {}, namespace, custom=True)]
+        case "namespace" if model == "mock-script":
+            return [known for inner in tool["tools"] for known in _tools(inner, model, tool["name"])]
+        case _:
+            return []
 
 
 def _lines(role: str, content: str | list[dict]) -> list[tuple[str, str]]:

@@ -27,9 +27,9 @@ from .shapes import Shape
 
 # Input and tools are checked one by one, each by its type: the API takes less than the SDK's types ask for.
 LOOSE = {"input": str | list[dict], "tools": list[dict]}
-CREATE = Shape(
-    response_create_params.ResponseCreateParamsNonStreaming, LOOSE | {"stream": bool | None}, ("stream", *LOOSE)
-)
+# What the SDK's types have not, but Codex sends to the API.
+UNTYPED = {"stream": bool | None, "client_metadata": dict[str, str] | None}
+CREATE = Shape(response_create_params.ResponseCreateParamsNonStreaming, LOOSE | UNTYPED, ("stream", *LOOSE))
 COUNT = Shape(input_token_count_params.InputTokenCountParams, LOOSE, LOOSE)
 
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -168,6 +168,7 @@ def create(body: dict) -> None:
     if body.get("stream_options") is not None and not body.get("stream"):
         raise bad("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     openai_rules.labels(body.get("metadata") or {})
+    openai_rules.names(body)
 
 
 def count(body: dict) -> None:

@@ -58,11 +58,12 @@ def items(reply: Reply, body: dict, number: str, seal: Seal, odds: Odds) -> list
                 built.append(_thought(text, body, f"rs_{number}_{at}", seal))
             case Text(text):
                 built.append(_message(f"msg_{number}_{at}", text, status, odds(brain.tokens(text)), []))
-            case Call(name, arguments):
-                ids = {"id": f"fc_{number}_{at}", "call_id": f"call_{number}_{at}"}
-                built.append(
-                    ids | {"type": "function_call", "status": "completed", "name": name, "arguments": arguments}
-                )
+            case Call(name, arguments, tool):
+                custom = tool is not None and tool.custom
+                kind, field = ("custom_tool_call", "input") if custom else ("function_call", "arguments")
+                ids = {"id": f"{'ctc' if custom else 'fc'}_{number}_{at}", "call_id": f"call_{number}_{at}"}
+                ids |= {"namespace": tool.namespace} if tool and tool.namespace else {}
+                built.append(ids | {"type": kind, "status": "completed", "name": name, field: arguments})
     return built
 
 

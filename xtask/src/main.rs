@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
 mod models;
+mod node;
 mod plugins;
 mod python;
 

@@ -316,9 +316,9 @@ fn errors_name_the_path_and_what_was_expected() {
         ),
         (
             user(
-                json!({ "type": "tool_result", "tool_use_id": "a", "content": [{ "type": "tool_reference", "tool_name": "x" }] }),
+                json!({ "type": "tool_result", "tool_use_id": "a", "content": [{ "type": "tool_use", "id": "b", "name": "f", "input": {} }] }),
             ),
-            "messages[0].content[0].content[0].type must be `text`, `image`, `document` or `search_result` in a tool's result",
+            "messages[0].content[0].content[0].type must be `text`, `image`, `document`, `search_result` or `tool_reference` in a tool's result",
         ),
         (
             json!({ "tools": [{ "name": "f" }] }),
@@ -373,6 +373,23 @@ fn citations_are_read_and_kept() {
     let own: Value =
         serde_json::from_str(citation.provider_data.as_deref().expect("kept")).expect("JSON");
     assert_eq!(own, cited);
+}
+
+/// What Claude Code 2.1.332 answers when a model searched for tools; a client that is refused this drops what was found.
+#[test]
+fn tools_that_were_found_are_named() {
+    let read = messages(json!([
+        { "role": "assistant", "content": [{ "type": "tool_use", "id": "t", "name": "ToolSearch", "input": { "query": "select:WebFetch" } }] },
+        { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "t", "content": [
+            { "type": "tool_reference", "tool_name": "WebFetch" }, { "type": "tool_reference", "tool_name": "TaskStop" },
+        ] }] },
+    ]));
+    let Content::ToolResult(result) = &read[1].parts[0].content else {
+        panic!("a result");
+    };
+    let said = ["WebFetch", "TaskStop"]
+        .map(|name| ResultContent::Text(format!("The tool `{name}` can be called now.")));
+    assert_eq!(result.content, said);
 }
 
 /// What Claude Code 2.1.330 posts to `/v1/messages?beta=true`, cut to what matters.

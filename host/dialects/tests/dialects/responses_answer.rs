@@ -315,6 +315,43 @@ fn calls_have_the_names_and_forms_that_their_client_knows() {
 }
 
 #[test]
+fn a_search_that_the_client_does_is_an_item_of_its_own() {
+    let search =
+        json!({ "type": "tool_search", "execution": "client", "parameters": { "type": "object" } });
+    let turn = turn(json!({ "tools": [search] }));
+    let events = [
+        started(),
+        begin(0, call("a", "tool_search")),
+        say(0, "{\"query\""),
+        say(0, ":\"sums\"}"),
+        end(0),
+        begin(1, call("b", "tool_search")),
+        end(1),
+        finished(FinishReason::ToolCalls),
+    ];
+    let (names, output) = said(&turn, &events);
+    let item = |at: usize, id: &str, arguments: Value| {
+        json!({ "id": format!("tsc_0o{at}"), "type": "tool_search_call", "status": "completed", "call_id": id,
+            "arguments": arguments, "execution": "client" })
+    };
+    assert_eq!(
+        output,
+        json!([
+            item(0, "a", json!({ "query": "sums" })),
+            item(1, "b", json!({}))
+        ])
+    );
+    assert!(names.iter().all(|name| !name.contains("arguments")));
+    let Content::ToolCall(first) = &echoed(&output)[0].content else {
+        panic!("a call");
+    };
+    assert_eq!(
+        (first.name.as_str(), first.arguments.as_str()),
+        ("tool_search", r#"{"query":"sums"}"#)
+    );
+}
+
+#[test]
 fn input_comes_out_of_arguments_wherever_they_are_cut() {
     let turn = turn(json!({ "tools": tools() }));
     for (arguments, input) in [

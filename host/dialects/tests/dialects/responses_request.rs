@@ -342,6 +342,71 @@ fn an_agents_request() {
     );
 }
 
+/// Codex 0.169 searches its MCP servers' tools itself, and shows a model only what was found.
+#[test]
+fn tools_that_the_client_found_are_offered() {
+    let search = json!({ "type": "tool_search", "execution": "client", "description": "finds",
+        "parameters": { "type": "object", "properties": { "query": { "type": "string" } } } });
+    let add = json!({ "type": "function", "name": "add", "parameters": { "type": "object" }, "defer_loading": true });
+    let space =
+        json!({ "type": "namespace", "name": "mcp__sums", "description": "d", "tools": [add] });
+    let find = |id: &str| {
+        json!({ "type": "tool_search_call", "id": "tsc_1", "call_id": id, "status": "completed",
+        "execution": "client", "arguments": { "query": "sums" } })
+    };
+    let found = |id: &str, tools: Value| {
+        json!({ "type": "tool_search_output", "call_id": id, "execution": "client",
+        "status": "completed", "tools": tools })
+    };
+    let read = request(json!({
+        "tools": [search],
+        "input": [
+            { "type": "message", "role": "user", "content": "2 + 3?" },
+            find("a"), found("a", json!([space])),
+            find("b"), found("b", json!([space, { "type": "function", "name": "sub", "defer_loading": true }])),
+            find("c"), found("c", json!([])),
+        ],
+    }));
+    let tools = functions(&read);
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["tool_search", "mcp__sums__add", "sub"]);
+    assert_eq!(read.tools.len(), 3);
+    assert_eq!(tools[0].description.as_deref(), Some("finds"));
+    assert!(tools.iter().all(|tool| tool.provider_data.is_none()));
+    let told = read.messages.iter().flat_map(|message| &message.parts);
+    let told: Vec<String> = told
+        .map(|part| match &part.content {
+            Content::ToolCall(call) => format!("{} {} {}", call.id, call.name, call.arguments),
+            Content::ToolResult(result) => format!("{} {:?}", result.call_id, result.content),
+            content => format!("{content:?}"),
+        })
+        .collect();
+    let text = |text: &str| format!("{:?}", [ResultContent::Text(text.into())]);
+    assert_eq!(
+        told[1..],
+        [
+            r#"a tool_search {"query":"sums"}"#.to_owned(),
+            format!(
+                "a {}",
+                text("These tools can be called now: `mcp__sums__add`.")
+            ),
+            r#"b tool_search {"query":"sums"}"#.to_owned(),
+            format!(
+                "b {}",
+                text("These tools can be called now: `mcp__sums__add`, `sub`.")
+            ),
+            r#"c tool_search {"query":"sums"}"#.to_owned(),
+            format!("c {}", text("No tool was found.")),
+        ]
+    );
+}
+
+#[test]
+fn a_search_that_the_vendor_does_is_the_vendors() {
+    let read = request(json!({ "tools": [{ "type": "tool_search" }] }));
+    assert!(matches!(&read.tools[0], Tool::Provider(tool) if tool.kind == "tool_search"));
+}
+
 #[test]
 fn schemas_are_enforced_where_they_can_be() {
     let closed = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"], "additionalProperties": false });

@@ -155,7 +155,7 @@ impl Context {
                 "input": input,
             }));
         }
-        if !has_text(part, "type") {
+        if !is_own(part, "tool_use") {
             self.warnings.add(
                 "messages.tool_call",
                 "a tool that another vendor ran has no place in this wire format: left out",
@@ -185,7 +185,7 @@ impl Context {
 
     fn result(&mut self, result: &ToolResult, part: &Part) -> Result<Option<Value>, Error> {
         if result.by_provider {
-            if has_text(part, "type") {
+            if is_own(part, "_tool_result") {
                 return Ok(Some(json!({})));
             }
             self.warnings.add(
@@ -229,6 +229,13 @@ fn has_text(part: &Part, field: &str) -> bool {
     let data = part.provider_data.as_deref();
     let data: Option<Value> = data.and_then(|data| serde_json::from_str(data).ok());
     data.is_some_and(|data| data[field].is_string())
+}
+
+/// Is it a block of this format, of a type that ends so? Other vendors' items are no blocks.
+fn is_own(part: &Part, kind: &str) -> bool {
+    let data = part.provider_data.as_deref();
+    let data: Option<Value> = data.and_then(|data| serde_json::from_str(data).ok());
+    data.is_some_and(|data| data["type"].as_str().is_some_and(|own| own.ends_with(kind)))
 }
 
 /// Fields of a block that the neutral form has no place for; `None`: the block is the vendor's own, whatever it says.

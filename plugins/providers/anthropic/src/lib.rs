@@ -16,6 +16,7 @@ mod thinking;
 mod tools;
 mod turns;
 mod usage;
+mod web_search;
 
 use evenhand_sdk::http::{Body, Request, Response};
 use evenhand_sdk::types::*;

@@ -1,12 +1,13 @@
 //! Tools and which of them the model may call.
 
-use evenhand_sdk::Error;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, Warnings};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::{Context, cache_control, fill};
 use crate::request::DIALECT;
 use crate::schema;
+use crate::web_search;
 
 /// Fields of a function that the neutral form has no place for.
 const TOOL_FIELDS: [&str; 5] = [
@@ -27,7 +28,7 @@ pub(crate) fn tools(
     for tool in &request.tools {
         offered.push(match tool {
             Tool::Function(tool) => (tool.name.clone(), function(tool, context)?),
-            Tool::Provider(tool) => provider_tool(tool)?,
+            Tool::Provider(tool) => provider_tool(tool, &mut context.warnings)?,
         });
     }
     let mut choice = choice(request, &mut offered, context)?;
@@ -89,10 +90,13 @@ fn function(tool: &FunctionTool, context: &mut Context) -> Result<Value, Error> 
     Ok(sent)
 }
 
-/// A tool of the vendor's own, as the client wrote it, and its name.
-fn provider_tool(tool: &ProviderTool) -> Result<(String, Value), Error> {
+/// A tool of the vendor's own, as the client wrote it or in the vendor's words, and its name.
+fn provider_tool(tool: &ProviderTool, warnings: &mut Warnings) -> Result<(String, Value), Error> {
     let refused =
         |why: &str| Error::bad_request(format!("tool `{}`: {why}", tool.kind)).at("tools");
+    if let Some(search) = web_search::translated(tool, warnings) {
+        return Ok(("web_search".to_owned(), search));
+    }
     if tool.dialect != DIALECT {
         return Err(Error::no_such_tool(tool));
     }
@@ -146,7 +150,10 @@ fn choice(
 /// The vendor's name of a tool; its own tools may be chosen by their type.
 fn chosen(name: &str, request: &GenerateRequest, context: &mut Context) -> String {
     let by_type = request.tools.iter().find_map(|tool| match tool {
-        Tool::Provider(tool) if tool.kind == name => provider_tool(tool).ok(),
+        // What was left out of it was told where it was offered.
+        Tool::Provider(tool) if tool.kind == name => {
+            provider_tool(tool, &mut Warnings::default()).ok()
+        }
         _ => None,
     });
     match by_type {

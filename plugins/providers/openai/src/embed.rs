@@ -5,6 +5,7 @@ use evenhand_sdk::{Error, Warnings, merge_extensions};
 use serde_json::{Map, Value, json};
 
 use crate::chat::usage;
+use crate::user::user;
 
 /// The wire format of embeddings that is native here.
 pub(crate) const DIALECT: &str = "openai-embeddings";
@@ -24,7 +25,7 @@ pub(crate) fn translate(request: &EmbedRequest) -> (Value, Vec<Warning>) {
     if let Some(dimensions) = request.dimensions {
         body.insert("dimensions".into(), json!(dimensions));
     }
-    if let Some(user) = &request.user {
+    if let Some(user) = user(request.user.as_deref(), &mut warnings) {
         body.insert("user".into(), json!(user));
     }
     merge_extensions(&mut body, &request.extensions, DIALECT, &mut warnings);

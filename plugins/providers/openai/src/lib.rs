@@ -14,6 +14,7 @@ mod models;
 mod provider_data;
 mod responses;
 mod schema;
+mod user;
 
 use evenhand_sdk::http::{Body, Request, Response};
 use evenhand_sdk::types::*;

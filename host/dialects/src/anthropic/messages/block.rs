@@ -177,8 +177,12 @@ fn tool_result(
         Some(TextOr::Text(text)) if text.is_empty() => {}
         Some(TextOr::Text(text)) => content.push(ResultContent::Text(text)),
         Some(TextOr::Other(blocks)) => {
-            for block in blocks {
+            for mut block in blocks {
                 let path = block.path_of("type");
+                if block.peek("type").and_then(Value::as_str) == Some("tool_reference") {
+                    content.push(ResultContent::Text(loaded(&mut block)?));
+                    continue;
+                }
                 let piece = read(block)?;
                 // The prefix that ends within the result ends, as near as can be said, after it.
                 *cache = cache.take().or(piece.cache);
@@ -190,7 +194,7 @@ fn tool_result(
                     _ => {
                         return Err(crate::field::at(
                             &path,
-                            "must be `text`, `image`, `document` or `search_result` in a tool's result",
+                            "must be `text`, `image`, `document`, `search_result` or `tool_reference` in a tool's result",
                         ));
                     }
                 });
@@ -204,4 +208,11 @@ fn tool_result(
         is_error: object.opt("is_error")?.unwrap_or(false),
         by_provider: false,
     })
+}
+
+/// A tool that was found by a search among those whose definition the model did not see yet. Other vendors show the model all tools
+/// at once: it need only know that this one was found. Where it isn't read, Claude Code drops what it found and asks anew.
+fn loaded(reference: &mut Object) -> Result<String, Error> {
+    let name: String = reference.need("tool_name")?;
+    Ok(format!("The tool `{name}` can be called now."))
 }

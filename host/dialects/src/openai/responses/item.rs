@@ -8,8 +8,16 @@ use super::{
     frames::{Frame, Numbered, Place},
     hosted, reasoning,
     settings::prefix,
-    tools::Name,
+    tools::{Form, Name},
 };
+
+fn call_type(form: Form) -> &'static str {
+    match form {
+        Form::Function => "function_call",
+        Form::Custom => "custom_tool_call",
+        Form::Search => "tool_search_call",
+    }
+}
 
 /// What an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +57,7 @@ impl Item {
         let prefix = prefix(match kind {
             Kind::Message => "message",
             Kind::Reasoning => "reasoning",
-            Kind::Call if name.custom => "custom_tool_call",
-            Kind::Call => "function_call",
+            Kind::Call => call_type(name.form),
             Kind::Hosted => "",
         });
         Self {
@@ -178,9 +185,10 @@ impl Item {
             Kind::Call => {
                 let said = self.content.first();
                 let said = said.cloned().unwrap_or_else(|| "".into());
-                let (kind, field) = match self.name.custom {
-                    true => ("custom_tool_call", "input"),
-                    false => ("function_call", "arguments"),
+                let kind = call_type(self.name.form);
+                let field = match self.name.form {
+                    Form::Custom => "input",
+                    Form::Function | Form::Search => "arguments",
                 };
                 let call_id = self.parts.first().map(|part| match &part.content {
                     Content::ToolCall(call) => call.id.as_str(),
@@ -196,6 +204,15 @@ impl Item {
                 });
                 if let Some(namespace) = &self.name.namespace {
                     call["namespace"] = namespace.as_str().into();
+                }
+                if self.name.form == Form::Search {
+                    call["execution"] = "client".into();
+                    if let Some(fields) = call.as_object_mut() {
+                        fields.shift_remove("name");
+                    }
+                    if call["arguments"] == "" {
+                        call["arguments"] = json!({});
+                    }
                 }
                 call
             }

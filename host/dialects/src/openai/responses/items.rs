@@ -11,7 +11,7 @@ use types::{
 use super::{
     custom, hosted, reasoning,
     stored::{Past, not_found_at},
-    tools::flat,
+    tools::{self, flat},
 };
 use crate::{
     answer::arguments,
@@ -92,6 +92,25 @@ impl Conversation {
             "function_call_output" | "custom_tool_call_output" => {
                 let result = result(object)?;
                 self.add(Role::Tool, vec![result]);
+            }
+            "tool_search_call" if tools::is_clients(&object) => {
+                object.opt::<Value>("execution")?;
+                let given: Value = object.need("arguments")?;
+                let given = given
+                    .as_str()
+                    .map_or_else(|| given.to_string(), str::to_owned);
+                object.put("name", tools::SEARCH.into());
+                object.put("arguments", given.into());
+                let call = call("function_call", object)?;
+                self.add(Role::Assistant, vec![call]);
+            }
+            "tool_search_output" if tools::is_clients(&object) => {
+                object.opt::<Value>("execution")?;
+                let found = found(object.need("tools")?);
+                object.put("output", said_of(&found).into());
+                self.add(Role::Tool, vec![result(object)?]);
+                self.tools
+                    .extend(Vec::<Object>::read(found, "input.tools")?);
             }
             "additional_tools" => self.tools.extend(object.need::<Vec<Object>>("tools")?),
             _ => {
@@ -271,6 +290,38 @@ fn file(object: &mut Object) -> Result<types::neutral::Media, Error> {
     file.name = object.opt("filename")?;
     file.detail = object.opt("detail")?;
     Ok(file)
+}
+
+/// Tools that a search found. They are held back no longer.
+fn found(mut tools: Value) -> Value {
+    for tool in tools.as_array_mut().into_iter().flatten() {
+        if let Some(fields) = tool.as_object_mut() {
+            fields.shift_remove("defer_loading");
+            if let Some(inner) = fields.get_mut("tools") {
+                *inner = found(inner.take());
+            }
+        }
+    }
+    tools
+}
+
+/// What the model is told of them: their definitions it sees among the tools.
+fn said_of(found: &Value) -> String {
+    let mut names = Vec::new();
+    for tool in found.as_array().into_iter().flatten() {
+        let name = |tool: &Value| tool["name"].as_str().unwrap_or_default().to_owned();
+        match tool["tools"].as_array() {
+            Some(inner) => {
+                let inner = inner.iter().map(|it| flat(Some(&name(tool)), &name(it)));
+                names.extend(inner);
+            }
+            None => names.push(name(tool)),
+        }
+    }
+    if names.is_empty() {
+        return "No tool was found.".to_owned();
+    }
+    format!("These tools can be called now: `{}`.", names.join("`, `"))
 }
 
 fn call(kind: &str, mut object: Object) -> Result<Part, Error> {

@@ -136,7 +136,7 @@ fn read(model: String, input: Value, mut body: Object, past: &Past) -> Result<Tu
     let input = hear(input, &mut conversation, &settings, past)?;
     let mut tools = Tools::default();
     tools.read(body.opt("tools")?.unwrap_or_default())?;
-    tools.read(std::mem::take(&mut conversation.tools))?;
+    tools.read_found(std::mem::take(&mut conversation.tools))?;
     let tool_choice: Option<Value> = body.opt("tool_choice")?;
     if let Some(choice) = tool_choice.as_ref().filter(|it| it["type"] == "mcp") {
         // Which server, and which of its tools, only its vendor knows.

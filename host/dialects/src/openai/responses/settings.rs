@@ -126,6 +126,7 @@ pub(super) fn prefix(kind: &str) -> &'static str {
         "function_call_output" => "fco_",
         "custom_tool_call" => "ctc_",
         "custom_tool_call_output" => "ctco_",
+        "tool_search_call" => "tsc_",
         "web_search_call" => "ws_",
         "file_search_call" => "fs_",
         "code_interpreter_call" => "ci_",

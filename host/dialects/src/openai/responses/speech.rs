@@ -7,6 +7,7 @@ use super::{
     custom::Input,
     frames::{Frame, Numbered},
     item::{Item, Kind},
+    tools::Form,
 };
 
 /// A part that is being said.
@@ -84,12 +85,16 @@ impl Speech {
                     "response.function_call_arguments.delta",
                     "response.function_call_arguments.done",
                 );
-                if item.name.custom {
-                    self.input = Some(Input::default());
-                    self.events = (
-                        "response.custom_tool_call_input.delta",
-                        "response.custom_tool_call_input.done",
-                    );
+                match item.name.form {
+                    Form::Function => {}
+                    Form::Custom => {
+                        self.input = Some(Input::default());
+                        self.events = (
+                            "response.custom_tool_call_input.delta",
+                            "response.custom_tool_call_input.done",
+                        );
+                    }
+                    Form::Search => self.events = ("", ""),
                 }
                 return;
             }
@@ -117,7 +122,7 @@ impl Speech {
             Some(input) => &input.push(text),
             None => text,
         };
-        if !grown.is_empty() {
+        if !grown.is_empty() && item.name.form != Form::Search {
             numbered.delta(
                 out,
                 self.events.0,
@@ -187,6 +192,13 @@ impl Speech {
         let Content::ToolCall(call) = &mut self.part.content else {
             return;
         };
+        if item.name.form == Form::Search {
+            call.arguments = crate::answer::arguments(&call.arguments).to_owned();
+            let given = serde_json::from_str(&call.arguments);
+            item.content = vec![given.unwrap_or_else(|_| call.arguments.clone().into())];
+            item.parts = vec![self.part.clone()];
+            return;
+        }
         let (rest, said, field) = match self.input.take() {
             Some(input) => {
                 let (rest, said) = input.finish();

@@ -1,6 +1,6 @@
 //! Tools, which of them the model may call, and what a client calls them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,9 +21,28 @@ pub(super) struct Name {
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) namespace: Option<String>,
-    /// Its input is text, not JSON.
     #[serde(default)]
-    pub(super) custom: bool,
+    pub(super) form: Form,
+}
+
+/// How a call of a tool is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Form {
+    /// With JSON, in pieces.
+    #[default]
+    Function,
+    /// With text.
+    Custom,
+    /// It is the client's own search for tools that the model does not see yet: with JSON, which comes whole.
+    Search,
+}
+
+/// The type and the name of a [search](Form::Search).
+pub(super) const SEARCH: &str = "tool_search";
+
+/// Does the client do it?
+pub(super) fn is_clients(search: &Object) -> bool {
+    search.peek("execution").and_then(Value::as_str) == Some("client")
 }
 
 /// Such names, by those of the neutral form.
@@ -93,6 +112,11 @@ impl Tools {
         let function = match kind.as_str() {
             "function" => function(&mut tool, namespace)?,
             "custom" => custom(&mut tool, namespace)?,
+            SEARCH if is_clients(&tool) => {
+                tool.opt::<Value>("execution")?;
+                tool.put("name", SEARCH.into());
+                function(&mut tool, namespace)?
+            }
             _ => {
                 tool.put("type", kind.as_str().into());
                 self.tools.push(Tool::Provider(ProviderTool {
@@ -106,7 +130,11 @@ impl Tools {
         let name = Name {
             name: tool.need("name")?,
             namespace: namespace.map(|it| it.name.clone()),
-            custom: kind == "custom",
+            form: match kind.as_str() {
+                "custom" => Form::Custom,
+                SEARCH => Form::Search,
+                _ => Form::Function,
+            },
         };
         let flat = flat(name.namespace.as_deref(), &name.name);
         let twice = self
@@ -119,11 +147,11 @@ impl Tools {
                 format_args!("is taken: another tool is called `{flat}` too, if namespaces are joined to names by `__`"),
             ));
         }
-        if name.custom {
+        if name.form == Form::Custom {
             // It is in the description now.
             tool.opt::<Value>("format")?;
         }
-        if name.custom || name.namespace.is_some() {
+        if name.form != Form::Function || name.namespace.is_some() {
             self.names.0.insert(flat.clone(), name);
         }
         self.tools.push(Tool::Function(FunctionTool {
@@ -131,6 +159,17 @@ impl Tools {
             provider_data: tool.rest(),
             ..function
         }));
+        Ok(())
+    }
+
+    /// Tools that were found on the way, perhaps more than once.
+    pub(super) fn read_found(&mut self, found: Vec<Object>) -> Result<(), Error> {
+        self.read(found)?;
+        let mut known = HashSet::new();
+        self.tools.retain(|tool| match tool {
+            Tool::Function(tool) => known.insert(tool.name.clone()),
+            Tool::Provider(_) => true,
+        });
         Ok(())
     }
 

@@ -337,3 +337,33 @@ fn instructions_alone_become_a_turn() {
     );
     assert_eq!(warned, ["messages.system"]);
 }
+
+/// What a client of Responses sends back of a search: no block of this format, whatever its type.
+#[test]
+fn a_tool_that_another_vendor_ran_is_left_out() {
+    let item = json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}});
+    let searched = Content::ToolCall(ToolCall {
+        id: "ws_1".into(),
+        name: "web_search".into(),
+        arguments: "{}".into(),
+        by_provider: true,
+    });
+    let mut found = result("ws_1", vec![]);
+    found.by_provider = true;
+    let said = vec![
+        ours(searched, item.clone()),
+        ours(Content::ToolResult(found), item),
+        Part::text("Found."),
+    ];
+    let request = ask(vec![
+        user("Hi"),
+        Message::new(Role::Assistant, said),
+        user("And?"),
+    ]);
+    let (body, warned) = sent(&request);
+    assert_eq!(
+        body["messages"][1],
+        json!({"role": "assistant", "content": "Found."})
+    );
+    assert_eq!(warned, ["messages.tool_call", "messages.tool_result"]);
+}

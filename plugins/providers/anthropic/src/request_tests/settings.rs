@@ -73,6 +73,44 @@ fn tools_and_choices() {
     assert!(refused(&request).message.contains("`code_interpreter`"));
 }
 
+/// Codex 0.169 offers it in these words, to every model.
+#[test]
+fn a_search_in_anothers_words() {
+    let mut request = ask(vec![user("Hi")]);
+    let mut search = |definition: Value| {
+        request.tools = vec![Tool::Provider(ProviderTool {
+            kind: "web_search".into(),
+            dialect: "openai-responses".into(),
+            definition: definition.to_string(),
+        })];
+        request.tool_choice = Some(ToolChoice::Tool("web_search".into()));
+        let (mut body, warned) = sent(&request);
+        assert_eq!(body["tool_choice"]["name"], "web_search");
+        (body["tools"][0].take(), warned)
+    };
+    assert_eq!(
+        search(json!({"type": "web_search", "external_web_access": true, "filters": null})),
+        (
+            json!({"type": "web_search_20250305", "name": "web_search"}),
+            vec![]
+        )
+    );
+    let place = json!({"type": "approximate", "country": "CH"});
+    assert_eq!(
+        search(
+            json!({"type": "web_search", "external_web_access": false, "search_context_size": "low",
+            "filters": {"allowed_domains": ["x.example"]}, "user_location": place})
+        ),
+        (
+            json!({"type": "web_search_20250305", "name": "web_search", "allowed_domains": ["x.example"], "user_location": place}),
+            vec![
+                "tools.web_search.external_web_access".to_owned(),
+                "tools.web_search.search_context_size".to_owned()
+            ]
+        )
+    );
+}
+
 #[test]
 fn answers_by_schema_or_by_instruction() {
     let mut request = ask(vec![user("Hi")]);

@@ -39,6 +39,8 @@ pub(crate) fn messages(
 struct Turn {
     /// Results of tools, each a message of its own in this format.
     results: Vec<Value>,
+    /// What they hold that is no text.
+    shown: Vec<Value>,
     content: Vec<Value>,
     calls: Vec<Value>,
     /// Fields beside `content`.
@@ -116,7 +118,8 @@ impl Turn {
                 "a tool that another vendor ran has no place in this wire format: left out",
             ),
             Content::ToolResult(result) => {
-                self.results.push(tool_message(result, ids, warnings));
+                let message = self.tool_message(result, ids, warnings)?;
+                self.results.push(message);
             },
             Content::Other(kind) => match &part.provider_data {
                 Some(data) => self.content.push(parse(data)),
@@ -133,6 +136,9 @@ impl Turn {
 
     fn end(self, message: &Message, out: &mut Vec<Value>) {
         out.extend(self.results);
+        if !self.shown.is_empty() {
+            out.push(json!({"role": "user", "content": self.shown}));
+        }
         if message.role == Role::Tool {
             return;
         }
@@ -156,6 +162,48 @@ impl Turn {
         }
         fields.extend(self.fields);
         out.push(Value::Object(fields));
+    }
+
+    /// A result's own message, which holds text only: the rest is for a user to show, once all results are there.
+    fn tool_message(
+        &mut self,
+        result: &ToolResult,
+        ids: &mut Names,
+        warnings: &mut Warnings,
+    ) -> Result<Value, Error> {
+        let mut content = Vec::new();
+        for piece in &result.content {
+            let (part, what) = match piece {
+                ResultContent::Text(text) => (text_part(text), "text"),
+                ResultContent::Source(source) => (text_part(&source_text(source)), "text"),
+                ResultContent::Image(media) => (image(media)?, "image"),
+                ResultContent::File(media) => (file(media, warnings)?, "file"),
+            };
+            if part["type"] == "text" {
+                content.push(part);
+                continue;
+            }
+            let number = self.shown.len() / 2 + 1;
+            content.push(text_part(&format!("[{what} {number}: it follows]")));
+            self.shown.push(text_part(&format!(
+                "[{what} {number}, from the results above]"
+            )));
+            self.shown.push(part);
+            warnings.add(
+                &format!("messages.tool_result.{what}"),
+                format!(
+                    "results of tools can't hold it here: the {what} follows in a user's message"
+                ),
+            );
+        }
+        if result.is_error {
+            warnings.add(
+                "messages.tool_result.is_error",
+                "this wire format can't mark a failed result: only its text says so",
+            );
+        }
+        let id = short(&result.call_id, ID_LENGTH, ids);
+        Ok(json!({"role": "tool", "tool_call_id": id, "content": flatten(content)}))
     }
 }
 
@@ -197,29 +245,4 @@ fn own_fields(content: &Content) -> Option<&'static [&'static str]> {
         Content::Other(_) => return None,
         _ => &[],
     })
-}
-
-fn tool_message(result: &ToolResult, ids: &mut Names, warnings: &mut Warnings) -> Value {
-    let mut content = Vec::new();
-    for piece in &result.content {
-        match piece {
-            ResultContent::Text(text) => content.push(text_part(text)),
-            ResultContent::Source(source) => content.push(text_part(&source_text(source))),
-            ResultContent::Image(_) => warnings.add(
-                "messages.tool_result.image",
-                "results of tools can't hold images here: left out",
-            ),
-            ResultContent::File(_) => warnings.add(
-                "messages.tool_result.file",
-                "results of tools can't hold files here: left out",
-            ),
-        }
-    }
-    if result.is_error {
-        warnings.add(
-            "messages.tool_result.is_error",
-            "this wire format can't mark a failed result: only its text says so",
-        );
-    }
-    json!({"role": "tool", "tool_call_id": short(&result.call_id, ID_LENGTH, ids), "content": flatten(content)})
 }

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::leave_out::leave_out;
 use crate::provider_data::left_out;
 use crate::schema::{schema_json, strict};
+use crate::user::user;
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "openai-chat";
@@ -49,7 +50,9 @@ pub(crate) fn translate(request: &GenerateRequest, config: &Config) -> Result<Tr
     };
     put("verbosity", &request.verbosity);
     put("service_tier", &request.service_tier);
-    put("user", &request.user);
+    if let Some(user) = user(request.user.as_deref(), &mut warnings) {
+        body.insert("user".into(), json!(user));
+    }
     if !request.metadata.is_empty() {
         let labels = request.metadata.iter().cloned();
         let labels: Map<_, _> = labels.map(|(name, value)| (name, json!(value))).collect();

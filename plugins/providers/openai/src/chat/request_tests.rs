@@ -138,7 +138,10 @@ fn a_conversation_of_another_vendor() {
                 {"id": id, "type": "function", "function": {"name": name, "arguments": "{}"}},
                 {"id": "b", "type": "function", "function": {"name": "now", "arguments": "[1"}}]},
             {"role": "tool", "tool_call_id": id, "content": "sunny"},
-            {"role": "tool", "tool_call_id": "b", "content": ""},
+            {"role": "tool", "tool_call_id": "b", "content": "[image 1: it follows]"},
+            {"role": "user", "content": [
+                {"type": "text", "text": "[image 1, from the results above]"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AQID"}}]},
         ])
     );
     assert_eq!(
@@ -151,6 +154,46 @@ fn a_conversation_of_another_vendor() {
             "messages.tool_result.is_error",
         ]
     );
+}
+
+/// The vendor refuses anything between the results of one turn; and text that comes as a file is text.
+#[test]
+fn what_results_hold_beside_text_follows_all_of_them() {
+    let image = |byte| ResultContent::Image(media(MediaSource::Bytes(vec![byte]), "image/png"));
+    let notes = media(MediaSource::Bytes(b"body".to_vec()), "text/plain");
+    let request = ask(vec![
+        user("Hi"),
+        Message::new(
+            Role::Assistant,
+            vec![call("a", "f", "{}"), call("b", "f", "{}")],
+        ),
+        Message::new(
+            Role::Tool,
+            vec![
+                result(
+                    "a",
+                    vec![ResultContent::Text("seen".into()), image(0)],
+                    false,
+                ),
+                result("b", vec![image(1), ResultContent::File(notes)], false),
+            ],
+        ),
+        user("And?"),
+    ]);
+    let (body, warned) = sent(&request);
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let picture = |data: &str| json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}});
+    assert_eq!(
+        body["messages"].as_array().unwrap()[2..],
+        [
+            json!({"role": "tool", "tool_call_id": "a", "content": [text("seen"), text("[image 1: it follows]")]}),
+            json!({"role": "tool", "tool_call_id": "b", "content": [text("[image 2: it follows]"), text("T\n\nbody")]}),
+            json!({"role": "user", "content": [text("[image 1, from the results above]"), picture("AA=="),
+                text("[image 2, from the results above]"), picture("AQ==")]}),
+            json!({"role": "user", "content": "And?"}),
+        ]
+    );
+    assert_eq!(warned, ["messages.tool_result.image"]);
 }
 
 #[test]
@@ -231,6 +274,18 @@ fn what_can_not_be_enforced_is_asked_for_without_a_guarantee() {
         warned,
         ["tools.strict", "tools.defer_loading", "output.strict"]
     );
+}
+
+/// Claude Code 2.1.332 names its user in 177 characters.
+#[test]
+fn a_user_whose_name_the_vendor_refuses_as_too_long() {
+    let mut request = ask(vec![user("Hi")]);
+    request.user = Some("u".repeat(64));
+    assert_eq!(sent(&request).0["user"], "u".repeat(64));
+    request.user = Some("u".repeat(65));
+    let (body, warned) = sent(&request);
+    assert!(body.get("user").is_none());
+    assert_eq!(warned, ["user"]);
 }
 
 #[test]

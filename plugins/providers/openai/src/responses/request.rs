@@ -8,12 +8,16 @@ use crate::chat;
 use crate::config::Config;
 use crate::leave_out::leave_out;
 use crate::schema::{schema_json, strict};
+use crate::user::user;
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "openai-responses";
 
 /// The vendor refuses names outside `^[a-zA-Z0-9_-]{1,64}$`.
 pub(super) const NAME_LENGTH: usize = 64;
+
+/// How thoughts can be summarised.
+const SUMMARIES: [&str; 3] = ["auto", "concise", "detailed"];
 
 /// The vendor refuses a lower limit.
 const LEAST_TOKENS: u32 = 16;
@@ -68,12 +72,13 @@ pub(crate) fn translate(request: &GenerateRequest, config: &Config) -> Result<Tr
     text(&mut body, request, &mut warnings)?;
     sampling(&mut body, &request.sampling, &mut warnings);
     reasoning(&mut body, request.reasoning.as_ref(), &mut warnings);
+    let user = user(request.user.as_deref(), &mut warnings);
     let named = [
-        ("service_tier", &request.service_tier),
-        ("user", &request.user),
+        ("service_tier", request.service_tier.as_deref()),
+        ("user", user),
     ];
     for (field, value) in named {
-        body.extend(value.as_ref().map(|value| (field.into(), json!(value))));
+        body.extend(value.map(|value| (field.into(), json!(value))));
     }
     if !request.metadata.is_empty() {
         let labels = request.metadata.iter().cloned();
@@ -275,7 +280,13 @@ fn reasoning(
     match asked.display.as_deref() {
         None | Some("omitted") => {}
         Some("summarized") => drop(reasoning.insert("summary".into(), json!("auto"))),
-        Some(word) => drop(reasoning.insert("summary".into(), json!(word))),
+        Some(word) if SUMMARIES.contains(&word) => {
+            drop(reasoning.insert("summary".into(), json!(word)));
+        }
+        Some(word) => warnings.add(
+            "reasoning.display",
+            format!("the vendor knows no `{word}`: left out"),
+        ),
     }
     if !reasoning.is_empty() {
         body.insert("reasoning".into(), Value::Object(reasoning));

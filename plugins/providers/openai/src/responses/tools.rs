@@ -11,7 +11,11 @@ use crate::provider_data::{left_out, parse};
 use crate::schema::{schema_json, strict};
 
 /// Fields of a function that the vendor knows and the neutral form doesn't.
-const OWN: [&str; 4] = ["allowed_callers", "defer_loading", "async", "output_schema"];
+const OWN: [&str; 3] = ["allowed_callers", "async", "output_schema"];
+
+/// One more, for tools that the vendor's own search finds: without the search the model would never see them, though other vendors'
+/// clients search themselves.
+const DEFERRED: &str = "defer_loading";
 
 /// Puts tools and the choice among them into a request.
 pub(super) fn tools(
@@ -20,10 +24,17 @@ pub(super) fn tools(
     names: &mut Names,
     warnings: &mut Warnings,
 ) -> Result<(), Error> {
+    let searched = request.tools.iter().any(
+        |tool| matches!(tool, Tool::Provider(it) if (it.dialect.as_str(), it.kind.as_str()) == (DIALECT, "tool_search")),
+    );
+    let own_fields: Vec<_> = OWN
+        .into_iter()
+        .chain(searched.then_some(DEFERRED))
+        .collect();
     let mut tools = Vec::new();
     for tool in &request.tools {
         tools.push(match tool {
-            Tool::Function(tool) => function(tool, names, warnings)?,
+            Tool::Function(tool) => function(tool, &own_fields, names, warnings)?,
             Tool::Provider(tool) => own(tool)?,
         });
     }
@@ -69,6 +80,7 @@ fn reference(name: &str, tools: &[Value], names: &mut Names) -> Value {
 
 fn function(
     tool: &FunctionTool,
+    own_fields: &[&str],
     names: &mut Names,
     warnings: &mut Warnings,
 ) -> Result<Value, Error> {
@@ -94,12 +106,12 @@ fn function(
     if let Some(Value::Object(fields)) = data.map(parse) {
         let known = fields
             .into_iter()
-            .filter(|(name, _)| OWN.contains(&name.as_str()));
+            .filter(|(name, _)| own_fields.contains(&name.as_str()));
         for (name, value) in known {
             function[name] = value;
         }
     }
-    let known: Vec<_> = OWN.into_iter().chain(["type"]).collect();
+    let known: Vec<_> = own_fields.iter().copied().chain(["type"]).collect();
     left_out(data, &known, "tools", warnings);
     Ok(function)
 }

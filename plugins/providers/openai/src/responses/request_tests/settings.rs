@@ -178,7 +178,7 @@ fn tools_and_the_choice_among_them() {
             "f",
             None,
             None,
-            Some(json!({"defer_loading": true, "input_examples": [1]})),
+            Some(json!({"async": true, "input_examples": [1]})),
         ),
         function("g", Some(open), Some(true), None),
         own("web_search", DIALECT, search.clone()),
@@ -194,7 +194,7 @@ fn tools_and_the_choice_among_them() {
         body["tools"],
         json!([
             {"type": "function", "name": "f", "description": "d", "strict": false,
-                "parameters": {"type": "object", "properties": {}}, "defer_loading": true},
+                "parameters": {"type": "object", "properties": {}}, "async": true},
             {"type": "function", "name": "g", "description": "d", "strict": false,
                 "parameters": {"properties": {"a": {"type": "string"}}, "type": "object"}},
             search,
@@ -224,6 +224,50 @@ fn tools_and_the_choice_among_them() {
     request.tool_choice = Some(ToolChoice::None);
     let (body, _) = sent(&request);
     assert!(body.get("tool_choice").is_none() && body.get("parallel_tool_calls").is_none());
+}
+
+/// The client that searched for it itself has loaded it; for the vendor's own search it stays back.
+#[test]
+fn a_tool_is_kept_back_for_the_vendors_own_search_only() {
+    let mut request = ask(vec![user("Hi")]);
+    request.tools = vec![Tool::Function(FunctionTool {
+        name: "f".into(),
+        description: None,
+        parameters: None,
+        strict: None,
+        cache: None,
+        provider_data: Some(json!({"defer_loading": true}).to_string()),
+    })];
+    let (body, warned) = sent(&request);
+    assert!(body["tools"][0].get("defer_loading").is_none());
+    assert_eq!(warned, ["tools.defer_loading"]);
+    request.tools.push(Tool::Provider(ProviderTool {
+        kind: "tool_search".into(),
+        dialect: DIALECT.into(),
+        definition: json!({"type": "tool_search"}).to_string(),
+    }));
+    let (body, warned) = sent(&request);
+    assert_eq!(body["tools"][0]["defer_loading"], true);
+    assert!(warned.is_empty());
+}
+
+/// Claude Code 2.1.332 asks with both.
+#[test]
+fn what_an_agent_asks_for_and_the_vendor_refuses() {
+    let mut request = ask(vec![user("Hi")]);
+    request.reasoning = Some(ReasoningOptions {
+        enabled: Some(true),
+        effort: Some("high".into()),
+        budget_tokens: None,
+        display: Some("updates".into()),
+    });
+    request.user = Some("{\"device_id\":\"".to_owned() + &"a".repeat(64) + "\"}");
+    let (body, warned) = sent(&request);
+    assert_eq!(body["reasoning"], json!({"effort": "high"}));
+    assert!(body.get("user").is_none());
+    assert_eq!(warned, ["reasoning.display", "user"]);
+    request.user = Some("é".repeat(64));
+    assert_eq!(sent(&request).0["user"], "é".repeat(64));
 }
 
 #[test]
