@@ -122,7 +122,7 @@ impl Attempt<'_> {
             (Form::OpenAiResponses(of), Some(keeper)) => {
                 let whole = responses::whole(&of.settings, &of.input, answer, model);
                 let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
-                keeper.keep(&stored).await?;
+                keeper.keep(&stored, &[]).await?;
                 whole
             }
             _ => {

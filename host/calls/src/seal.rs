@@ -25,8 +25,8 @@ const KEPT_SIZE: u64 = 64 << 20;
 #[derive(Clone)]
 pub(crate) struct Seals {
     key: hmac::Key,
-    /// By key and id of a tool call.
-    kept: Cache<(String, String), Arc<Kept>>,
+    /// By plugin, key and id of a tool call.
+    kept: Cache<(String, String, String), Arc<Kept>>,
 }
 
 /// What belongs to a call, sealed.
@@ -72,9 +72,9 @@ pub(crate) struct Reader<'a> {
 
 impl Seals {
     pub(crate) fn new(key: &[u8]) -> Self {
-        let weigher = |(owner, id): &(String, String), kept: &Arc<Kept>| {
+        let weigher = |(plugin, owner, id): &(String, String, String), kept: &Arc<Kept>| {
             let kept = kept.data.as_ref().map_or(0, String::len) + kept.thoughts.size();
-            u32::try_from(owner.len() + id.len() + kept).unwrap_or(u32::MAX)
+            u32::try_from(plugin.len() + owner.len() + id.len() + kept).unwrap_or(u32::MAX)
         };
         Self {
             key: hmac::Key::new(HMAC_SHA256, key),
@@ -184,7 +184,7 @@ impl Issuer {
 
     fn keep(&self, call: String, data: Option<String>, thoughts: Thoughts) {
         if data.is_some() || !thoughts.is_empty() {
-            let place = (self.owner.clone(), call);
+            let place = (self.plugin.clone(), self.owner.clone(), call);
             let kept = Kept { data, thoughts };
             self.seals.kept.insert(place, kept.into());
         }
@@ -232,7 +232,11 @@ impl Reader<'_> {
     }
 
     fn kept(&self, call: &str) -> Option<Arc<Kept>> {
-        let place = (self.owner.to_owned(), call.to_owned());
+        let place = (
+            self.plugin.to_owned(),
+            self.owner.to_owned(),
+            call.to_owned(),
+        );
         self.seals.kept.get(&place)
     }
 
