@@ -7,6 +7,8 @@ import pytest
 from harness import Evenhand, Plugin, config, provider, responses, secrets
 from vendors import AnthropicVendor, BedrockVendor, GeminiVendor, OpenAIVendor
 
+pytest_plugins = ["fidelity.matrix"]
+
 OPENAI_KEY = "sk-vendor-openai-secret"
 ANTHROPIC_KEY = "sk-ant-vendor-anthropic-secret"
 BEDROCK_KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"

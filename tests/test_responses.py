@@ -69,6 +69,7 @@ def test_what_is_kept_is_shown_listed_and_forgotten(sdk):
     assert page.has_more and [item.content[0].text for item in page] == ["b", "a"], "pages are followed"
     with pytest.raises(openai.BadRequestError, match="limit"):
         sdk.responses.input_items.list(made.id, limit=1000)
+    # Named again and again, it is still one.
     by_name = [{"type": "item_reference", "id": made.output[0].id}, {"role": "user", "content": "c"}]
     assert sdk.responses.create(**says("openai"), input=by_name).output_text == f"assistant: {made.output_text}\nuser: c"
     sdk.responses.delete(made.id)
@@ -135,6 +136,9 @@ def test_an_answer_in_the_background(provider, sdk):
 def test_one_that_fails_says_so(sdk):
     ended = in_background(sdk, model="anthropic/no-such-model", input="Hi")
     assert ended.status == "failed" and ended.error.message
+    events = list(sdk.responses.retrieve(ended.id, stream=True))
+    assert [events[0].type, events[-1].type] == ["response.created", "response.failed"]
+    assert events[-1].response.error == ended.error
     with pytest.raises(openai.NotFoundError):
         sdk.responses.create(model="nobody/knows", input="Hi", background=True)
     with pytest.raises(openai.BadRequestError, match="store"):
@@ -227,6 +231,13 @@ def test_tokens_are_counted(sdk):
     made = sdk.responses.create(**says("anthropic"), input="one two three")
     more = sdk.responses.input_tokens.count(**says("anthropic"), input="four", previous_response_id=made.id)
     assert more.input_tokens > counted.input_tokens
+
+
+@pytest.mark.parametrize("id", ["resp_nobody", "%00", "x" * 300, "..%2Fmodels"])
+def test_an_id_that_is_none_is_not_found(id, running):
+    headers = {"authorization": f"Bearer {KEYS['TEAM_A']}"}
+    answer = httpx.get(f"{running.url}/v1/responses/{id}", headers=headers)
+    assert answer.status_code == 404 and answer.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_a_bad_query_is_refused(running, sdk):

@@ -3,7 +3,6 @@
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -39,7 +38,6 @@ class Load:
         self.url = url
         self.served = [0] * len(self.KINDS)
         self.failed: list[str] = []
-        self.slowest = 0.0
         self.stopped = False
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n, *kind), daemon=True) for n, kind in enumerate(self.KINDS)]
@@ -74,13 +72,11 @@ class Load:
                 if self._stop.wait(0.01):
                     return
                 said = f"turn {turn} of {number}"
-                begun = time.monotonic()
                 try:
                     self._call(client, dialect, streams, said)
                 except Exception as error:  # told at the end
                     self.failed.append(f"{dialect}, {said}: {error!r}")
                     return
-                self.slowest = max(self.slowest, time.monotonic() - begun)
                 self.served[number] += 1
 
     def _call(self, client: httpx.Client, dialect: str, streams: bool, said: str) -> None:

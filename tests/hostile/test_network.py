@@ -33,10 +33,12 @@ def refused(answer: httpx.Response) -> str:
     return message
 
 
-def all_refused(stage: Stage, words: str) -> None:
-    """Every request of the attack is refused with these words, on record and counted."""
+def all_refused(stage: Stage, words: str, *others: str) -> None:
+    """Every request of the attack is refused with these words (or, some, with others), on record and counted."""
     messages = [refused(answer) for _, answer in outcomes(stage)]
     assert any(words in message for message in messages), messages
+    strange = [message for message in messages if not any(known in message for known in (words, *others))]
+    assert not strange, strange
     stage.denied(words)
     assert stage.counted("denials_total") == len(messages)
     stage.lives()
@@ -75,7 +77,8 @@ def test_20_spellings_of_this_machine(begin, target):
     # Not every system's own resolver knows the one with the dot.
     dotted = names({"localhost.": ["127.0.0.1"]})
     stage = begin("a20_private", grant={"egress": rules}, config={"granted": target.url}, env=dotted)
-    all_refused(stage, "every address of this name is private")
+    # An address instead of the name is another host.
+    all_refused(stage, "every address of this name is private", "no egress rule allows GET")
     stage.denied("every address of this name is private", to=f"GET http://localhost:{target.port}")
     assert target.connections == 0
 
@@ -223,11 +226,7 @@ def test_27_paths_out_of_the_granted_one(begin, target, other):
     stage = begin("a27_paths", **towards(target, other, f"GET {target.url}/open/*"))
     for _, answer in outcomes(stage):
         assert answer.status_code == 200 or "no egress rule allows GET" in refused(answer)
-    for arrived in target.arrived:
-        path = httpx.URL(target.url + arrived.path).path
-        assert arrived.path.startswith("/open/") and path.startswith("/open/"), arrived
-        assert ".." not in path.split("/"), arrived
-        assert not any(code in arrived.path.lower() for code in ("%2e", "%2f", "%5c")), arrived
-    assert len(target.arrived) <= 5
+    # What follows `?` is no path, and this character is not two dots to any server.
+    assert {arrived.path for arrived in target.arrived} == {"/open/x?/../../closed", "/open/%E2%80%A5/closed"}
     stage.denied("no egress rule allows GET")
     stage.lives()

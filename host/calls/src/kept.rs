@@ -1,11 +1,14 @@
 //! Answers that are kept: what a request refers to, and what later ones may.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use dialects::openai::responses::{
     self, Frame, Past, Settings, Stored, Stream, Turn, previous_not_found,
 };
 use dialects::{Asked, Encoder, Form, Wire};
 use serde_json::Value;
-use store::{Kept, Store, Work};
+use store::{Kept, Progress, Store, Work};
 use types::neutral::Event;
 use types::{Error, ErrorCode};
 
@@ -14,6 +17,12 @@ use crate::{Caller, Calls, Request};
 
 /// Most answers that one goes on from: more would be more than any model reads.
 const CHAIN: usize = 1000;
+
+/// Most bytes of the answers that a request refers to, as many times as its own largest body.
+const PAST: u64 = 4;
+
+/// Answers that are gone on from are kept as if they were new, if they are older than this.
+const NEW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request that refers to kept answers, or whose answer is to be kept.
 pub(crate) struct Lasting {
@@ -34,6 +43,31 @@ impl Lasting {
     pub(crate) fn in_background(&self) -> bool {
         let keeper = self.keeper.as_ref();
         keeper.is_some_and(|keeper| keeper.runs.is_some())
+    }
+
+    /// The id of its answer.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match &self.asked {
+            Asked::Generate {
+                form: Form::OpenAiResponses(of),
+                ..
+            } => Some(&of.settings.id),
+            _ => None,
+        }
+    }
+
+    /// Writes and keeps its answer; `model` is the client's name of it.
+    pub(crate) fn writer(&self, model: &str) -> Option<Writer> {
+        match (&self.asked, &self.keeper) {
+            (
+                Asked::Generate {
+                    form: Form::OpenAiResponses(of),
+                    ..
+                },
+                Some(keeper),
+            ) => Some(Writer::new(&of.settings, &of.input, model, keeper.clone())),
+            _ => None,
+        }
     }
 }
 
@@ -59,7 +93,10 @@ impl Calls {
         let references = responses::references(&request.body)?;
         let refers = references.previous_response_id.is_some() || !references.items.is_empty();
         let past = match refers {
-            true => past(store, owner, references).await?,
+            true => {
+                let most = self.catalog.now().config.server.max_body.as_u64();
+                past(store, owner, references, most.saturating_mul(PAST)).await?
+            }
             false => Past::default(),
         };
         if counts {
@@ -73,10 +110,6 @@ impl Calls {
             background,
             ..
         } = turn.settings;
-        if background && !stores {
-            let message = "an answer in the background is one that is stored: leave `store` out";
-            return Err(Error::bad_request(message).at("background"));
-        }
         if !stores && !refers {
             return Ok(None);
         }
@@ -103,13 +136,28 @@ async fn past(
     store: &Store,
     owner: &str,
     references: responses::References,
+    most: u64,
 ) -> Result<Past, Error> {
     let mut past = Past::default();
+    let mut left = most;
+    let mut load = |kept: &Kept| {
+        left = left.checked_sub(kept.value.len() as u64).ok_or_else(|| {
+            let message = format!("the answers that it refers to have more than {most} bytes");
+            Error::new(ErrorCode::TooLarge, message)
+        })?;
+        read(kept)
+    };
+    let wanted = references.previous_response_id.clone();
     let mut next = references.previous_response_id;
     while let Some(id) = next {
         let found = store.kept(owner, &id).await?;
-        let found = found.ok_or_else(|| previous_not_found(&id))?;
-        let found = read(&found)?;
+        // The client knows no other id than the one that it sent.
+        let lost = || previous_not_found(wanted.as_deref().unwrap_or(&id));
+        let kept = found.ok_or_else(lost)?;
+        let found = load(&kept)?;
+        if kept.age > NEW {
+            store.used(&id).await?;
+        }
         next = found.response["previous_response_id"]
             .as_str()
             .map(str::to_owned);
@@ -120,12 +168,22 @@ async fn past(
         }
     }
     past.chain.reverse();
+    let mut known: HashSet<String> = past.chain.iter().flat_map(ids).collect();
     for item in references.items {
-        if let Some(found) = store.with_item(owner, &item).await? {
-            past.others.push(read(&found)?);
+        if !known.contains(&item)
+            && let Some(kept) = store.with_item(owner, &item).await?
+        {
+            let found = load(&kept)?;
+            known.extend(ids(&found));
+            past.others.push(found);
         }
+        known.insert(item);
     }
     Ok(past)
+}
+
+fn ids(stored: &Stored) -> impl Iterator<Item = String> {
+    stored.item_ids().map(str::to_owned)
 }
 
 /// What is kept, as it is now: what a lost host worked on has failed.
@@ -141,39 +199,49 @@ pub(crate) fn read(kept: &Kept) -> Result<Stored, Error> {
 }
 
 impl Keeper {
-    /// Keeps an answer that is over.
-    pub(crate) async fn keep(&self, stored: &Stored) -> Result<(), Error> {
+    /// Keeps an answer that is over, with the last events of its stream. Where it runs in the background, it may be unwanted by now: then
+    /// nothing is kept, and nobody misses it.
+    pub(crate) async fn keep(&self, stored: &Stored, frames: &[Frame]) -> Result<(), Error> {
         let (id, value) = (stored.id(), write(stored));
         let items: Vec<&str> = stored.item_ids().collect();
-        match &self.runs {
-            None => {
-                let kept = self.store.keep(&self.owner, id, &items, &value, false);
-                kept.await
-            }
-            // Where it is not wanted any more, nobody misses it.
-            Some(runs) => {
-                let kept = self.store.go_on(id, &items, &value, true).await;
-                runs.tell(id);
-                kept.map(drop)
-            }
+        if self.runs.is_none() {
+            let kept = self.store.keep(&self.owner, id, &items, &value, false);
+            return kept.await;
         }
+        let last = Progress {
+            frames: &numbered(frames),
+            items: &items,
+            value: Some(&value),
+            over: true,
+        };
+        self.add(id, last).await
     }
 
-    /// Keeps events that somebody will read.
-    async fn add(&self, id: &str, frames: &[Frame]) -> Result<(), Error> {
+    /// Keeps more of an answer in the background.
+    async fn add(&self, id: &str, more: Progress<'_>) -> Result<(), Error> {
         let Some(runs) = &self.runs else {
             return Ok(());
         };
-        let numbered = frames.iter().filter_map(|frame| {
-            let mut text = String::new();
-            frame.write(&mut text);
-            Some((frame.number?, text))
-        });
-        let numbered: Vec<_> = numbered.collect();
-        self.store.add_frames(id, &numbered).await?;
+        let wanted = self.store.progress(id, more).await?;
         runs.tell(id);
-        Ok(())
+        match wanted {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorCode::Cancelled,
+                "the answer is not wanted any more",
+            )),
+        }
     }
+}
+
+/// The events among frames, as they are kept.
+fn numbered(frames: &[Frame]) -> Vec<(u64, String)> {
+    let numbered = frames.iter().filter_map(|frame| {
+        let mut text = String::new();
+        frame.write(&mut text);
+        Some((frame.number?, text))
+    });
+    numbered.collect()
 }
 
 pub(crate) fn write(stored: &Stored) -> String {
@@ -204,35 +272,40 @@ impl Writer {
     /// More of the answer.
     pub(crate) async fn push(&mut self, events: Vec<Event>) -> Result<String, Error> {
         let mut frames = Vec::new();
-        let begins = std::mem::take(&mut self.waits);
-        if begins {
-            self.stream.queue(&mut frames);
-        }
+        let begins = self.begin(&mut frames);
         for event in events {
             self.stream.push(event, &mut frames);
         }
-        self.keeper.add(&self.id, &frames).await?;
-        if begins {
-            let stored = self.stream.stored(&self.input);
-            let (store, value) = (&self.keeper.store, write(&stored));
-            store.go_on(&self.id, &[], &value, false).await?;
-        }
+        let value = begins.then(|| write(&self.stream.stored(&self.input)));
+        let more = Progress {
+            frames: &numbered(&frames),
+            value: value.as_deref(),
+            ..Progress::default()
+        };
+        self.keeper.add(&self.id, more).await?;
         Ok(text(&frames))
     }
 
     /// The end of the answer, one way or another.
     pub(crate) async fn end(&mut self, ended: Result<(), Error>) -> Result<String, Error> {
         let mut frames = Vec::new();
-        if std::mem::take(&mut self.waits) {
-            self.stream.queue(&mut frames);
-        }
+        self.begin(&mut frames);
         match ended {
             Ok(()) => self.stream.finish(&mut frames),
             Err(error) => self.stream.fail(&error, &mut frames),
         }
-        self.keeper.add(&self.id, &frames).await?;
-        self.keeper.keep(&self.stream.stored(&self.input)).await?;
+        let stored = self.stream.stored(&self.input);
+        self.keeper.keep(&stored, &frames).await?;
         Ok(text(&frames))
+    }
+
+    /// The first events of an answer in the background: it waited.
+    fn begin(&mut self, frames: &mut Vec<Frame>) -> bool {
+        let begins = std::mem::take(&mut self.waits);
+        if begins {
+            self.stream.queue(frames);
+        }
+        begins
     }
 }
 

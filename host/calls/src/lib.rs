@@ -10,6 +10,7 @@ mod neutral;
 mod responses;
 mod runs;
 mod seal;
+mod thoughts;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -152,9 +153,16 @@ impl Calls {
     /// # Errors
     /// The request's fault, or that of the last target.
     pub async fn run(&self, caller: &Caller, request: Request) -> Result<Reply, Error> {
+        let scan = dialects::native::scan(&request.body)?;
+        // Whoever may use no such model makes the host read nothing that it keeps.
+        if self
+            .targets(&self.catalog.now(), caller, &scan.model)
+            .is_empty()
+        {
+            return self.run_lasting(caller, &request, None).await;
+        }
         match self.lasting(caller, &request).await? {
             Some(lasting) if lasting.in_background() => {
-                let scan = dialects::native::scan(&request.body)?;
                 let begun = self.begin(caller, request, &scan.model, lasting, scan.stream);
                 begun.await
             }

@@ -61,6 +61,7 @@ impl Attempt<'_> {
             plugin: &self.target.plugin,
             native: self.speaks(),
             owner: self.call.caller.name(),
+            restores: !self.call.request.wire.returns_thoughts(),
         };
         reader.redeem(request)
     }
@@ -73,9 +74,14 @@ impl Attempt<'_> {
     ) -> Result<Reply, Error> {
         let streams = request.stream;
         let (plugin, owner) = (&self.target.plugin, self.call.caller.name());
+        let issuer = self.call.calls.seals.issuer(plugin, owner);
+        let issuer = match self.call.request.wire.returns_thoughts() {
+            true => issuer,
+            false => issuer.remembering(),
+        };
         let mut events = Issued {
             events: self.revision.plugin.generate(request).await?,
-            issuer: self.call.calls.seals.issuer(plugin, owner),
+            issuer,
             plugin: plugin.clone(),
         };
         // An answer that fails before it begins is an error with a status, and another target may do better.
@@ -116,7 +122,7 @@ impl Attempt<'_> {
             (Form::OpenAiResponses(of), Some(keeper)) => {
                 let whole = responses::whole(&of.settings, &of.input, answer, model);
                 let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
-                keeper.keep(&stored).await?;
+                keeper.keep(&stored, &[]).await?;
                 whole
             }
             _ => {

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use async_stream::stream;
 use bytes::Bytes;
-use dialects::Wire;
-use dialects::native::Tap;
-use dialects::openai::responses::{self, Page, Stored, not_cancellable, not_found};
+use dialects::openai::responses::{self, Page, not_cancellable, not_found};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::Value;
-use store::{Kept, Store, Work};
+use store::{Kept, Progress, Store, Work};
 use tokio::time::{interval, sleep};
 use types::{Error, ErrorCode};
 
 use crate::kept::{self, Lasting, read, write};
 use crate::{Caller, Calls, Reply, Request, unknown};
+
+/// Most answers that this host gives in the background at a time: each holds its request.
+const RUNS: usize = 256;
 
 /// How often somebody looks for what another host adds.
 const LOOK: Duration = Duration::from_millis(500);
@@ -94,7 +95,13 @@ impl Calls {
         }
         if !stored.is_over() {
             stored = stored.cancelled();
-            if store.go_on(id, &[], &write(&stored), true).await? {
+            let value = write(&stored);
+            let last = Progress {
+                value: Some(&value),
+                over: true,
+                ..Progress::default()
+            };
+            if store.progress(id, last).await? {
                 self.runs.end(id);
                 self.runs.tell(id);
             } else {
@@ -105,8 +112,17 @@ impl Calls {
         Ok(responses::shown(&stored, &[]))
     }
 
+    /// Waits for the answers that are given in the background.
+    pub async fn ended(&self) {
+        self.runs.ended().await;
+    }
+
     fn stored(&self, id: &str) -> Result<&Store, Error> {
-        self.store.as_ref().ok_or_else(|| not_found("Response", id))
+        self.store.as_ref().ok_or_else(|| {
+            let mut error = not_found("Response", id);
+            error.message += " No [store] is configured here.";
+            error
+        })
     }
 
     async fn kept(&self, caller: &Caller, id: &str) -> Result<Kept, Error> {
@@ -124,12 +140,19 @@ impl Calls {
         streams: bool,
     ) -> Result<Reply, Error> {
         let store = self.stored("")?.clone();
+        let id = lasting.id().unwrap_or_default().to_owned();
+        let entry = self.runs.begin(&id, RUNS).ok_or_else(|| {
+            let message = format!("{RUNS} answers are given in the background already; try again");
+            Error {
+                retry_after_ms: Some(1000),
+                ..Error::new(ErrorCode::Overloaded, message)
+            }
+        })?;
         if self.targets(&self.catalog.now(), caller, model).is_empty() {
             return Err(unknown(model));
         }
         let lost = || Error::new(ErrorCode::Internal, "there is nothing to answer");
         let queued = kept::queued(&lasting.asked, model).ok_or_else(lost)?;
-        let id = queued.id().to_owned();
         let items: Vec<&str> = queued.item_ids().collect();
         let value = write(&queued);
         store.keep(caller.name(), &id, &items, &value, true).await?;
@@ -144,7 +167,7 @@ impl Calls {
             let alive = async {
                 loop {
                     alive.tick().await;
-                    if matches!(store.still_going(&going).await, Ok(false)) {
+                    if matches!(store.progress(&going, Progress::default()).await, Ok(false)) {
                         return;
                     }
                 }
@@ -156,7 +179,7 @@ impl Calls {
             }
             calls.runs.tell(&going);
         });
-        self.runs.is(&id, task.abort_handle());
+        self.runs.set_task(&id, task.abort_handle());
         match streams {
             true => Ok(self.follow(caller, &id, None)),
             false => Ok(Reply::json(&responses::shown(&queued, &[]))),
@@ -164,23 +187,20 @@ impl Calls {
     }
 
     /// Gives an answer to nobody but the store.
-    async fn run_on(self, caller: Caller, request: Request, lasting: Lasting, queued: Stored) {
-        let keeper = lasting.keeper.clone();
+    async fn run_on(self, caller: Caller, request: Request, lasting: Lasting, model: String) {
+        let writer = lasting.writer(&model);
         let failed = match self.run_lasting(&caller, &request, Some(lasting)).await {
-            Ok(mut reply) => loop {
-                match reply.body.next().await {
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => break Some(error),
-                    None => break None,
-                }
-            },
-            Err(error) => Some(error),
-        };
-        if let (Some(error), Some(keeper)) = (failed, keeper) {
-            let stored = queued.failed(&error.message);
-            if let Err(error) = keeper.keep(&stored).await {
-                tracing::error!(error = error.message, "an answer in the background is lost");
+            // What goes wrong from here on is in its events.
+            Ok(mut reply) => {
+                while let Some(Ok(_)) = reply.body.next().await {}
+                return;
             }
+            Err(error) => error,
+        };
+        if let Some(mut writer) = writer
+            && let Err(error) = writer.end(Err(failed)).await
+        {
+            tracing::warn!(error = ?error.message, "an answer in the background is lost");
         }
     }
 
@@ -194,6 +214,20 @@ impl Calls {
         }
     }
 
+    /// Events behind a number, and whether there will be more.
+    async fn more(
+        &self,
+        caller: &Caller,
+        id: &str,
+        after: Option<u64>,
+    ) -> Result<(Work, Vec<(u64, String)>), Error> {
+        let store = self.stored(id)?;
+        // Its state first: what is over has all its events.
+        let work = store.work(caller.name(), id).await?;
+        let work = work.ok_or_else(|| not_found("Response", id))?;
+        Ok((work, store.frames(id, after).await?))
+    }
+
     fn events(
         self,
         caller: Caller,
@@ -203,20 +237,8 @@ impl Calls {
         stream! {
             let mut news = self.runs.news(&id);
             loop {
-                // Its state first: what is over has all its events.
-                let kept = match self.kept(&caller, &id).await {
-                    Ok(kept) => kept,
-                    Err(error) => {
-                        yield Err(error);
-                        return;
-                    }
-                };
-                let frames = match self.stored(&id) {
-                    Ok(store) => store.frames(&id, after).await,
-                    Err(error) => Err(error),
-                };
-                let frames = match frames {
-                    Ok(frames) => frames,
+                let (work, frames) = match self.more(&caller, &id, after).await {
+                    Ok(more) => more,
                     Err(error) => {
                         yield Err(error);
                         return;
@@ -227,12 +249,13 @@ impl Calls {
                 if !text.is_empty() {
                     yield Ok(text.into());
                 }
-                match kept.state {
+                match work {
                     Work::Going => {}
                     Work::Over => return,
                     Work::Lost => {
                         let error = Error::new(ErrorCode::Internal, "the host that gave this answer is gone: ask again");
-                        yield Ok(Tap::new(Wire::OpenAiResponses, true, false).fail(&error).into());
+                        let number = after.map_or(0, |last| last + 1);
+                        yield Ok(responses::failure(&error, number).into());
                         return;
                     }
                 }

@@ -29,21 +29,34 @@ impl Drop for Entry {
 }
 
 impl Runs {
-    /// A run begins.
-    pub(crate) fn begin(&self, id: &str) -> Entry {
+    /// A run begins; `None` where there are `most` already.
+    pub(crate) fn begin(&self, id: &str, most: usize) -> Option<Entry> {
+        let mut all = self.lock();
+        if all.len() >= most {
+            return None;
+        }
         let run = Run {
             news: watch::Sender::new(()),
             task: None,
         };
-        self.lock().insert(id.into(), run);
-        Entry {
+        all.insert(id.into(), run);
+        Some(Entry {
             runs: self.clone(),
             id: id.into(),
+        })
+    }
+
+    /// Waits until none is left.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let next = self.lock().values().next().map(|run| run.news.subscribe());
+            let Some(mut news) = next else { return };
+            while news.changed().await.is_ok() {}
         }
     }
 
     /// Its task, so that it can be ended.
-    pub(crate) fn is(&self, id: &str, task: AbortHandle) {
+    pub(crate) fn set_task(&self, id: &str, task: AbortHandle) {
         if let Some(run) = self.lock().get_mut(id) {
             run.task = Some(task);
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::thoughts::{self, Listener, Thoughts};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moka::sync::Cache;
@@ -24,8 +25,15 @@ const KEPT_SIZE: u64 = 64 << 20;
 #[derive(Clone)]
 pub(crate) struct Seals {
     key: hmac::Key,
-    /// By key and id of a tool call.
-    kept: Cache<(String, String), Arc<str>>,
+    /// By plugin, key and id of a tool call.
+    kept: Cache<(String, String, String), Arc<Kept>>,
+}
+
+/// What belongs to a call, sealed.
+#[derive(Default)]
+struct Kept {
+    data: Option<String>,
+    thoughts: Thoughts,
 }
 
 /// Data with its issuer, as it travels.
@@ -45,8 +53,10 @@ pub(crate) struct Issuer {
     seals: Seals,
     plugin: String,
     owner: String,
-    /// Ids of tool calls, by choice and part.
-    calls: HashMap<(u32, u32), String>,
+    /// Ids of tool calls and the thoughts behind them, by choice and part.
+    calls: HashMap<(u32, u32), (String, Thoughts)>,
+    /// Where the client's dialect has no field for thoughts.
+    listener: Option<Listener>,
 }
 
 /// Whose turn it is to see data again.
@@ -56,12 +66,15 @@ pub(crate) struct Reader<'a> {
     /// The plugin forwards the client's dialect: what a client writes itself in the words of that dialect is for it.
     pub(crate) native: bool,
     pub(crate) owner: &'a str,
+    /// The client's dialect has no field for thoughts: those that were kept are put back.
+    pub(crate) restores: bool,
 }
 
 impl Seals {
     pub(crate) fn new(key: &[u8]) -> Self {
-        let weigher = |(owner, id): &(String, String), data: &Arc<str>| {
-            u32::try_from(owner.len() + id.len() + data.len()).unwrap_or(u32::MAX)
+        let weigher = |(plugin, owner, id): &(String, String, String), kept: &Arc<Kept>| {
+            let kept = kept.data.as_ref().map_or(0, String::len) + kept.thoughts.size();
+            u32::try_from(plugin.len() + owner.len() + id.len() + kept).unwrap_or(u32::MAX)
         };
         Self {
             key: hmac::Key::new(HMAC_SHA256, key),
@@ -80,6 +93,7 @@ impl Seals {
             plugin: plugin.into(),
             owner: owner.into(),
             calls: HashMap::new(),
+            listener: None,
         }
     }
 
@@ -105,20 +119,44 @@ fn said(issuer: &str, owner: &str, data: &str) -> Vec<u8> {
 }
 
 impl Issuer {
-    /// Seals what is in an event.
+    /// The same, which keeps the thoughts behind calls too.
+    pub(crate) fn remembering(self) -> Self {
+        Self {
+            listener: Some(Listener::default()),
+            ..self
+        }
+    }
+
+    /// Seals what is in an event, and keeps what belongs to calls.
     pub(crate) fn issue(&mut self, event: &mut Event) {
+        self.seal(event);
+        let listener = self.listener.as_mut();
+        let thoughts = listener.map(|it| it.hear(event)).unwrap_or_default();
         match event {
             Event::PartStarted(part) => {
                 if let PartKind::ToolCall(call) = &part.kind {
                     let place = (part.choice, part.index);
-                    self.calls.insert(place, call.id.clone());
+                    self.calls.insert(place, (call.id.clone(), thoughts));
                 }
             }
             Event::PartEnded(part) => {
-                self.close(&mut part.provider_data);
                 let call = self.calls.remove(&(part.choice, part.index));
-                self.keep(call, part.provider_data.as_deref());
+                if let Some((call, thoughts)) = call {
+                    self.keep(call, part.provider_data.clone(), thoughts);
+                }
             }
+            Event::Part(whole) => {
+                if let Content::ToolCall(call) = &whole.part.content {
+                    self.keep(call.id.clone(), whole.part.provider_data.clone(), thoughts);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn seal(&self, event: &mut Event) {
+        match event {
+            Event::PartEnded(part) => self.close(&mut part.provider_data),
             Event::PartDelta(part) => {
                 if let Delta::Citation(citation) = &mut part.delta {
                     self.close(&mut citation.provider_data);
@@ -129,11 +167,12 @@ impl Issuer {
                 citations(&mut whole.part)
                     .iter_mut()
                     .for_each(|citation| self.close(&mut citation.provider_data));
-                if let Content::ToolCall(call) = &whole.part.content {
-                    self.keep(Some(call.id.clone()), whole.part.provider_data.as_deref());
-                }
             }
-            Event::Started(_) | Event::Warning(_) | Event::Usage(_) | Event::Finished(_) => {}
+            Event::Started(_)
+            | Event::PartStarted(_)
+            | Event::Warning(_)
+            | Event::Usage(_)
+            | Event::Finished(_) => {}
         }
     }
 
@@ -143,10 +182,11 @@ impl Issuer {
         }
     }
 
-    fn keep(&self, call: Option<String>, data: Option<&str>) {
-        if let (Some(call), Some(data)) = (call, data) {
-            let place = (self.owner.clone(), call);
-            self.seals.kept.insert(place, data.into());
+    fn keep(&self, call: String, data: Option<String>, thoughts: Thoughts) {
+        if data.is_some() || !thoughts.is_empty() {
+            let place = (self.plugin.clone(), self.owner.clone(), call);
+            let kept = Kept { data, thoughts };
+            self.seals.kept.insert(place, kept.into());
         }
     }
 }
@@ -158,14 +198,20 @@ impl Reader<'_> {
         for (at, message) in request.messages.iter_mut().enumerate() {
             let place = format!("messages[{at}]");
             self.open(&mut message.provider_data, &place, &mut warnings);
+            if self.restores {
+                thoughts::restore(message, |call| {
+                    let kept = self.kept(call);
+                    // Those of another plugin's stay with what the client echoed of them.
+                    kept.map(|it| it.thoughts.visible(|data| self.may_see(data)))
+                        .unwrap_or_default()
+                });
+            }
             for (at, part) in message.parts.iter_mut().enumerate() {
                 let place = format!("{place}.parts[{at}]");
                 if part.provider_data.is_none()
                     && let Content::ToolCall(call) = &part.content
                 {
-                    let kept = (self.owner.to_owned(), call.id.clone());
-                    let kept = self.seals.kept.get(&kept);
-                    part.provider_data = kept.map(|kept| kept.to_string());
+                    part.provider_data = self.kept(&call.id).and_then(|kept| kept.data.clone());
                 }
                 self.open(&mut part.provider_data, &place, &mut warnings);
                 for citation in citations(part) {
@@ -183,6 +229,19 @@ impl Reader<'_> {
             }
         }
         warnings
+    }
+
+    fn kept(&self, call: &str) -> Option<Arc<Kept>> {
+        let place = (
+            self.plugin.to_owned(),
+            self.owner.to_owned(),
+            call.to_owned(),
+        );
+        self.seals.kept.get(&place)
+    }
+
+    fn may_see(&self, data: &str) -> bool {
+        serde_json::from_str(data).is_ok_and(|sealed| self.verify(&sealed).is_ok())
     }
 
     fn open(&self, data: &mut Option<String>, place: &str, warnings: &mut Vec<Warning>) {
@@ -234,170 +293,5 @@ fn citations(part: &mut Part) -> &mut [Citation] {
 }
 
 #[cfg(test)]
-mod tests {
-    use types::neutral::{
-        FunctionTool, Message, OutputFormat, PartEnded, PartStarted, Reasoning, ReasoningKind,
-        Role, Sampling, ToolCall, ToolCallStart,
-    };
-
-    use super::*;
-
-    fn part(content: Content, provider_data: Option<String>) -> Part {
-        Part {
-            content,
-            cache: None,
-            provider_data,
-        }
-    }
-
-    fn thought(data: Option<String>) -> Part {
-        let reasoning = Reasoning {
-            kind: ReasoningKind::Full,
-            text: String::new(),
-        };
-        part(Content::Reasoning(reasoning), data)
-    }
-
-    fn call(id: &str) -> Part {
-        let call = ToolCall {
-            id: id.into(),
-            name: "f".into(),
-            arguments: "{}".into(),
-            by_provider: false,
-        };
-        part(Content::ToolCall(call), None)
-    }
-
-    fn request(parts: Vec<Part>) -> GenerateRequest {
-        let message = Message {
-            role: Role::Assistant,
-            parts,
-            name: None,
-            provider_data: None,
-        };
-        GenerateRequest {
-            model: "m".into(),
-            messages: vec![message],
-            tools: Vec::new(),
-            tool_choice: None,
-            parallel_tool_calls: None,
-            output: OutputFormat::Text,
-            sampling: Sampling::default(),
-            reasoning: None,
-            verbosity: None,
-            modalities: Vec::new(),
-            service_tier: None,
-            user: None,
-            metadata: Vec::new(),
-            stream: true,
-            extensions: Vec::new(),
-        }
-    }
-
-    fn ended(provider_data: &str) -> Event {
-        Event::PartEnded(PartEnded {
-            choice: 0,
-            index: 0,
-            provider_data: Some(provider_data.into()),
-        })
-    }
-
-    /// What a plugin's data are once they have left the host.
-    fn issued(seals: &Seals, plugin: &str, owner: &str, data: &str) -> String {
-        let mut event = ended(data);
-        seals.issuer(plugin, owner).issue(&mut event);
-        match event {
-            Event::PartEnded(part) => part.provider_data.unwrap(),
-            _ => unreachable!(),
-        }
-    }
-
-    fn seen(seals: &Seals, plugin: &str, owner: &str, part: Part) -> (Option<String>, usize) {
-        let reader = Reader {
-            seals,
-            plugin,
-            native: false,
-            owner,
-        };
-        let mut request = request(vec![part]);
-        let warnings = reader.redeem(&mut request).len();
-        (request.messages[0].parts[0].provider_data.take(), warnings)
-    }
-
-    #[test]
-    fn data_return_to_their_plugin_and_key_alone() {
-        let seals = Seals::new(b"key");
-        let sealed = issued(&seals, "p", "team", "{\"signature\":\"s\"}");
-        let to = |seals, plugin, owner, sealed: &str| {
-            seen(seals, plugin, owner, thought(Some(sealed.into())))
-        };
-        let whole = (Some("{\"signature\":\"s\"}".to_owned()), 0);
-        assert_eq!(to(&seals, "p", "team", &sealed), whole);
-        assert_eq!(to(&seals, "q", "team", &sealed), (None, 1));
-        assert_eq!(to(&seals, "p", "others", &sealed), (None, 1));
-        assert_eq!(to(&Seals::new(b"other"), "p", "team", &sealed), (None, 1));
-        // Whatever a client makes of it.
-        let forged = sealed.replace("\"p\"", "\"q\"");
-        assert_eq!(to(&seals, "q", "team", &forged), (None, 1));
-        let changed = sealed.replace("signature", "signaturf");
-        assert_eq!(to(&seals, "p", "team", &changed), (None, 1));
-        assert_eq!(to(&seals, "p", "team", "{\"signature\":\"s\"}"), (None, 1));
-    }
-
-    #[test]
-    fn no_two_seals_are_over_the_same() {
-        assert_ne!(said("a", "bc", ""), said("ab", "c", ""));
-        assert_ne!(said("a", "", "b"), said("a", "b", ""));
-    }
-
-    #[test]
-    fn a_tool_call_s_data_are_kept_where_the_client_has_no_field_for_them() {
-        let seals = Seals::new(b"key");
-        let mut issuer = seals.issuer("p", "team");
-        let start = ToolCallStart {
-            id: "call_1".into(),
-            name: "f".into(),
-            by_provider: false,
-        };
-        issuer.issue(&mut Event::PartStarted(PartStarted {
-            choice: 0,
-            index: 0,
-            kind: PartKind::ToolCall(start),
-        }));
-        issuer.issue(&mut ended("\"thought\""));
-        let kept = (Some("\"thought\"".to_owned()), 0);
-        assert_eq!(seen(&seals, "p", "team", call("call_1")), kept);
-        assert_eq!(seen(&seals, "p", "team", call("call_2")), (None, 0));
-        assert_eq!(seen(&seals, "p", "others", call("call_1")), (None, 0));
-        assert_eq!(seen(&seals, "q", "team", call("call_1")), (None, 1));
-    }
-
-    #[test]
-    fn what_a_client_writes_itself_is_for_those_who_speak_its_dialect() {
-        let seals = Seals::new(b"key");
-        let mut request = request(vec![thought(Some("{\"signature\":\"vendor's\"}".into()))]);
-        request.tools.push(Tool::Function(FunctionTool {
-            name: "f".into(),
-            description: None,
-            parameters: None,
-            strict: None,
-            cache: None,
-            provider_data: Some("{\"defer_loading\":true}".into()),
-        }));
-        let reader = |native| Reader {
-            seals: &seals,
-            plugin: "p",
-            native,
-            owner: "",
-        };
-        let mut whole = request.clone();
-        assert!(reader(true).redeem(&mut whole).is_empty());
-        assert_eq!(whole, request);
-        let warnings = reader(false).redeem(&mut request);
-        let fields: Vec<_> = warnings
-            .iter()
-            .map(|warning| warning.field.as_str())
-            .collect();
-        assert_eq!(fields, ["messages[0].parts[0]", "tools[0]"]);
-    }
-}
+#[path = "seal_tests.rs"]
+mod tests;

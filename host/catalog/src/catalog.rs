@@ -156,10 +156,9 @@ impl Catalog {
         let left: Vec<_> = before
             .keys
             .iter()
-            .filter(|key| wanted.keys.contains(key))
-            .cloned()
+            .filter_map(|(_, old)| wanted.keys.iter().find(|(_, new)| new == old).cloned())
             .collect();
-        if left.len() < before.keys.len() {
+        if left != before.keys {
             self.current.store(Arc::new(Snapshot {
                 keys: left,
                 ..(*before).clone()

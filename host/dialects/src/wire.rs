@@ -97,6 +97,11 @@ impl Wire {
         self == Self::OpenAiChat
     }
 
+    /// Do its clients send back what a vendor must see again of its thoughts?
+    pub fn returns_thoughts(self) -> bool {
+        self != Self::OpenAiChat
+    }
+
     /// Must a request be translated, even for a vendor of its own dialect? It has what only we can read.
     pub fn needs_translation(self, body: &[u8]) -> bool {
         match self {

@@ -30,6 +30,9 @@ use crate::witness::Witness;
 /// somebody who sends a byte a minute.
 const HEAD: Duration = Duration::from_secs(60);
 
+/// How long a database may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+
 /// How often old answers are looked for.
 const FORGET: Duration = Duration::from_secs(60 * 60);
 
@@ -85,7 +88,8 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         catalog.clone(),
         signal(SignalKind::hangup())?,
     ));
-    tokio::spawn(async move { greet(&catalog, &calls, address).await });
+    let greeter = calls.clone();
+    tokio::spawn(async move { greet(&catalog, &greeter, address).await });
     let mut terminate = signal(SignalKind::terminate())?;
     let told = async move {
         tokio::select! {
@@ -99,12 +103,17 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
             _ = terminate.recv() => {}
         }
     };
+    let ended = async {
+        let served = planes.await.map(drop);
+        calls.ended().await;
+        served
+    };
     let served = tokio::select! {
-        served = planes => served.map(drop),
+        served = ended => served,
         () = told => Ok(()),
     };
     if let Some((store, _)) = kept {
-        store.close().await;
+        let _ = tokio::time::timeout(CLOSE, store.close()).await;
     }
     let closed = log.close().await;
     served.and(closed.context("the audit log has no end"))

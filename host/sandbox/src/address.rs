@@ -105,15 +105,20 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..]
-        // ISATAP (RFC 5214), below any prefix.
-        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some((high, low)),
+        | [0x2002, high, low, ..] => Some((high, low)),
         _ => None,
     };
     if let Some((high, low)) = embedded {
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
         return is_private_v4(Ipv4Addr::new(a, b, c, d));
+    }
+    // ISATAP (RFC 5214) has one below any prefix, which counts too.
+    if let [_, _, _, _, 0 | 0x200, 0x5efe, high, low] = s {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        if is_private_v4(Ipv4Addr::new(a, b, c, d)) {
+            return true;
+        }
     }
     // Global unicast is 2000::/3; of it, 2001::/23 and documentation are special.
     (s[0] & 0xe000) != 0x2000
@@ -154,6 +159,8 @@ mod tests {
             "168.63.129.16",
             "192.88.99.1",
             "2606:4700::5efe:10.0.0.1",
+            "fd00::5efe:8.8.8.8",
+            "fe80::200:5efe:1.1.1.1",
         ] {
             assert!(is_private(ip.parse().unwrap()), "{ip}");
         }

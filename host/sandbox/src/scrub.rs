@@ -120,12 +120,8 @@ const GUESSES: u32 = 20;
 pub(crate) struct Guesses(AtomicU32);
 
 impl Guesses {
-    fn count(&self, near: u32) -> Result<(), Error> {
-        if near == 0 {
-            return Ok(());
-        }
-        self.0.fetch_add(near, Ordering::Relaxed);
-        self.check()
+    fn count(&self, is_near: bool) {
+        self.0.fetch_add(u32::from(is_near), Ordering::Relaxed);
     }
 
     /// # Errors
@@ -148,17 +144,23 @@ pub(crate) struct Scrubber {
     held: BytesMut,
     /// So many of the first bytes held belong to a value that began before them.
     covered: usize,
-    /// How often [`NEAR`] bytes or more were held that began no value.
-    near: u32,
+    guesses: Arc<Guesses>,
+}
+
+impl Drop for Scrubber {
+    /// Who goes away while bytes are held back knows as much as who hears the rest.
+    fn drop(&mut self) {
+        self.guesses.count(self.held.len() >= NEAR);
+    }
 }
 
 impl Scrubber {
-    pub(crate) fn new(masks: Arc<Masks>) -> Self {
+    pub(crate) fn new(masks: Arc<Masks>, guesses: Arc<Guesses>) -> Self {
         Self {
             masks,
+            guesses,
             held: BytesMut::new(),
             covered: 0,
-            near: 0,
         }
     }
 
@@ -174,7 +176,7 @@ impl Scrubber {
         let certain = text.len() - self.masks.beginning(&text);
         let mut found = self.masks.find(&text);
         let value = found.iter().any(|at| at.start == 0);
-        self.near += u32::from(waited >= NEAR && certain > 0 && !value);
+        self.guesses.count(waited >= NEAR && certain > 0 && !value);
         if self.covered > 0 {
             found.push(0..self.covered.min(text.len()));
         }
@@ -199,7 +201,7 @@ impl Scrubber {
         let mut rest = self.held.split();
         let covered = std::mem::take(&mut self.covered).min(rest.len());
         rest[..covered].fill(MASK);
-        self.near += u32::from(rest.len() >= NEAR);
+        self.guesses.count(rest.len() >= NEAR);
         // A value that lies whole in what could have begun a longer one.
         for at in self.masks.find(&rest) {
             rest[at].fill(MASK);
@@ -217,7 +219,7 @@ pub(crate) fn stream(
     if masks.is_empty() {
         return body;
     }
-    let mut scrubber = Scrubber::new(masks.clone());
+    let mut scrubber = Scrubber::new(masks.clone(), guesses.clone());
     let guesses = guesses.clone();
     body.map(Some)
         .chain(stream::iter([None]))
@@ -226,7 +228,7 @@ pub(crate) fn stream(
                 Some(piece) => scrubber.push(piece?),
                 None => scrubber.finish(),
             };
-            guesses.count(std::mem::take(&mut scrubber.near))?;
+            guesses.check()?;
             Ok(known)
         })
         // A chunk that is held back whole is no progress.
@@ -250,7 +252,7 @@ mod tests {
     }
 
     fn scrub(masks: &Arc<Masks>, chunks: &[&[u8]]) -> Vec<u8> {
-        let mut scrubber = Scrubber::new(masks.clone());
+        let mut scrubber = Scrubber::new(masks.clone(), Arc::default());
         let mut out = Vec::new();
         for chunk in chunks {
             out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(chunk)));
@@ -327,7 +329,7 @@ mod tests {
         #[test]
         fn what_could_begin_no_value_is_not_held_back(text in "[^s]{0,100}") {
             let masks = masks(&["s-0123456789-secret".to_owned()]);
-            let mut scrubber = Scrubber::new(masks);
+            let mut scrubber = Scrubber::new(masks, Arc::default());
             let chunk = Bytes::from(text);
             let out = scrubber.push(chunk.clone());
             prop_assert_eq!(&out, &chunk);
@@ -340,12 +342,17 @@ mod tests {
     fn who_guesses_is_stopped_and_who_tells_is_not() {
         let secret = "sk-0123456789abcdefghijkl";
         let guess = |text: &str, rest: &str| {
-            let mut scrubber = Scrubber::new(masks(&[secret.to_owned()]));
+            let guesses = Arc::<Guesses>::default();
+            let mut scrubber = Scrubber::new(masks(&[secret.to_owned()]), guesses.clone());
             scrubber.push(Bytes::from(text.to_owned()));
-            scrubber.push(Bytes::from(rest.to_owned()));
-            scrubber.finish();
-            scrubber.near
+            if rest != "gone" {
+                scrubber.push(Bytes::from(rest.to_owned()));
+                scrubber.finish();
+            }
+            drop(scrubber);
+            guesses.0.load(Ordering::Relaxed)
         };
+        assert_eq!(guess(&secret[..NEAR], "gone"), 1);
         assert_eq!(guess(&secret[..NEAR], "!"), 1);
         assert_eq!(guess(&secret[..NEAR], ""), 1);
         // Less than that is in every second answer about keys; a wrong guess and the value itself tell nothing new.
@@ -353,13 +360,19 @@ mod tests {
         assert_eq!(guess("sk-0123456789abcX", "!"), 0);
         assert_eq!(guess(&secret[..NEAR], &secret[NEAR..]), 0);
         let guesses = Guesses::default();
-        assert!(guesses.count(GUESSES).is_ok() && guesses.count(0).is_ok());
-        assert!(guesses.count(1).is_err() && guesses.check().is_err());
+        for _ in 0..GUESSES {
+            guesses.count(true);
+        }
+        guesses.count(false);
+        assert!(guesses.check().is_ok());
+        guesses.count(true);
+        assert!(guesses.check().is_err());
     }
 
     #[test]
     fn no_more_is_held_back_than_could_begin_a_value() {
-        let mut scrubber = Scrubber::new(masks(&["sk-sk-0123456789abc".to_owned()]));
+        let mut scrubber =
+            Scrubber::new(masks(&["sk-sk-0123456789abc".to_owned()]), Arc::default());
         let mut push = |text: &'static str| scrubber.push(Bytes::from(text));
         assert_eq!(push("data: sk-"), "data: ");
         assert_eq!(push("sk-"), "");

@@ -6,6 +6,10 @@
 mod keys;
 mod responses;
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
@@ -13,7 +17,7 @@ use sqlx::{AnyPool, Executor};
 use types::{Error, ErrorCode};
 use url::Url;
 
-pub use responses::{Kept, Work};
+pub use responses::{Kept, Progress, Work};
 
 /// Whoever finds no free connection in this time gets an error.
 const WAIT: Duration = Duration::from_secs(5);
@@ -42,6 +46,9 @@ impl Store {
         if sqlite && !url.query_pairs().any(|(name, _)| name == "mode") {
             url.query_pairs_mut().append_pair("mode", "rwc");
         }
+        if sqlite {
+            private(Path::new(url.path())).map_err(|e| failed("can't be opened", &e))?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(WAIT)
@@ -50,6 +57,8 @@ impl Store {
                     if sqlite {
                         // Readers and the writer don't wait for each other.
                         connection.execute("pragma journal_mode = wal").await?;
+                        // What was told survives a kill of this program; the power's failure may cost the last moment.
+                        connection.execute("pragma synchronous = normal").await?;
                     }
                     Ok(())
                 })
@@ -65,6 +74,20 @@ impl Store {
     /// Waits for what is being written, and closes it.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Makes the file where it isn't there, for nobody else to read: it has what clients said, and a key.
+fn private(file: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    let mode = options.open(file)?.metadata()?.mode() & 0o777;
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(io::Error::other(format!(
+            "others can read or write {}: its mode is {mode:o}, and must be 600",
+            file.display()
+        ))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
-use types::Error;
+use types::{Error, ErrorCode};
 
 use crate::{Store, failed};
 
@@ -21,6 +21,32 @@ pub struct Kept {
     pub value: String,
     /// Does a host work on it?
     pub state: Work,
+    /// How long ago it was made or last gone on from.
+    pub age: Duration,
+}
+
+/// What is added to an answer that a host works on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress<'a> {
+    /// Events of its stream, with their numbers.
+    pub frames: &'a [(u64, String)],
+    /// Ids by which others may refer to what is in it.
+    pub items: &'a [&'a str],
+    /// What it is now; absent: as before.
+    pub value: Option<&'a str>,
+    /// No host works on it any more.
+    pub over: bool,
+}
+
+/// Longest id that is looked for, in bytes: those of all vendors are shorter, and an index takes no more than some thousand.
+const ID: usize = 256;
+
+/// Most items of an answer that others may refer to.
+const ITEMS: usize = 2000;
+
+/// Could it be an id? PostgreSQL's texts have no NUL.
+fn is_id(id: &str) -> bool {
+    id.len() <= ID && !id.chars().any(char::is_control)
 }
 
 /// Does a host work on an answer?
@@ -35,7 +61,7 @@ pub enum Work {
 }
 
 impl Store {
-    /// How often to call [`Store::still_going`].
+    /// How often to say that an answer is worked on, by [`Store::progress`].
     pub const ALIVE: Duration = ALIVE;
 
     /// Keeps an answer of `owner`, or what it is now. `items`: the ids by which others may refer to what is in it. `going`: a host
@@ -53,7 +79,7 @@ impl Store {
     ) -> Result<(), Error> {
         let now = now();
         let mut all = self.pool.begin().await.map_err(failed)?;
-        sqlx::query(
+        let told = sqlx::query(
             "insert into responses (id, owner, created, alive, value) values ($1, $2, $3, $4, $5)
              on conflict (id) do update set alive = excluded.alive, value = excluded.value where responses.owner = excluded.owner",
         )
@@ -65,27 +91,26 @@ impl Store {
         .execute(&mut *all)
         .await
         .map_err(failed)?;
+        if told.rows_affected() == 0 {
+            let message = "there is an answer of this id that is another's";
+            return Err(Error::new(ErrorCode::Internal, message));
+        }
         add_items(&mut all, id, items).await?;
         all.commit().await.map_err(failed)
     }
 
-    /// Changes an answer that a host works on; `over`: it doesn't any more. Says whether the answer was still wanted.
+    /// What a host adds to an answer that it works on: all of it or nothing. Says whether the answer was still wanted: it may be over by
+    /// another's word, or forgotten.
     ///
     /// # Errors
     /// The database's.
-    pub async fn go_on(
-        &self,
-        id: &str,
-        items: &[&str],
-        value: &str,
-        over: bool,
-    ) -> Result<bool, Error> {
+    pub async fn progress(&self, id: &str, more: Progress<'_>) -> Result<bool, Error> {
         let mut all = self.pool.begin().await.map_err(failed)?;
         let told = sqlx::query(
-            "update responses set alive = $1, value = $2 where id = $3 and alive is not null",
+            "update responses set alive = $1, value = coalesce($2, value) where id = $3 and alive is not null",
         )
-        .bind((!over).then(now))
-        .bind(value)
+        .bind((!more.over).then(now))
+        .bind(more.value)
         .bind(id)
         .execute(&mut *all)
         .await
@@ -93,7 +118,18 @@ impl Store {
         if told.rows_affected() == 0 {
             return Ok(false);
         }
-        add_items(&mut all, id, items).await?;
+        for (number, value) in more.frames {
+            sqlx::query(
+                "insert into response_frames (response, number, value) values ($1, $2, $3)",
+            )
+            .bind(id)
+            .bind(i64::try_from(*number).unwrap_or(i64::MAX))
+            .bind(value)
+            .execute(&mut *all)
+            .await
+            .map_err(failed)?;
+        }
+        add_items(&mut all, id, more.items).await?;
         all.commit().await.map_err(failed)?;
         Ok(true)
     }
@@ -103,12 +139,16 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn kept(&self, owner: &str, id: &str) -> Result<Option<Kept>, Error> {
-        let found = sqlx::query("select value, alive from responses where id = $1 and owner = $2")
-            .bind(id)
-            .bind(owner)
-            .fetch_optional(&self.pool)
-            .await
-            .and_then(|row| row.as_ref().map(kept).transpose());
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let found =
+            sqlx::query("select value, alive, created from responses where id = $1 and owner = $2")
+                .bind(id)
+                .bind(owner)
+                .fetch_optional(&self.pool)
+                .await
+                .and_then(|row| row.as_ref().map(kept).transpose());
         found.map_err(failed)
     }
 
@@ -117,8 +157,11 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn with_item(&self, owner: &str, item: &str) -> Result<Option<Kept>, Error> {
+        if !is_id(item) {
+            return Ok(None);
+        }
         let found = sqlx::query(
-            "select value, alive from responses join response_items on response = responses.id
+            "select value, alive, created from responses join response_items on response = responses.id
              where response_items.id = $1 and owner = $2 order by created desc limit 1",
         )
         .bind(item)
@@ -134,6 +177,9 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn forget(&self, owner: &str, id: &str) -> Result<bool, Error> {
+        if !is_id(id) {
+            return Ok(false);
+        }
         let gone = sqlx::query("delete from responses where id = $1 and owner = $2")
             .bind(id)
             .bind(owner)
@@ -143,39 +189,34 @@ impl Store {
         Ok(gone.rows_affected() > 0)
     }
 
-    /// A host still works on this answer. Says whether it is still wanted: it may be over by another's word, or forgotten.
+    /// Does a host work on an answer of `owner`? `None`: there is none.
     ///
     /// # Errors
     /// The database's.
-    pub async fn still_going(&self, id: &str) -> Result<bool, Error> {
-        let told =
-            sqlx::query("update responses set alive = $1 where id = $2 and alive is not null")
-                .bind(now())
-                .bind(id)
-                .execute(&self.pool)
-                .await
-                .map_err(failed)?;
-        Ok(told.rows_affected() > 0)
+    pub async fn work(&self, owner: &str, id: &str) -> Result<Option<Work>, Error> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let found = sqlx::query("select alive from responses where id = $1 and owner = $2")
+            .bind(id)
+            .bind(owner)
+            .fetch_optional(&self.pool)
+            .await
+            .and_then(|row| row.as_ref().map(work).transpose());
+        found.map_err(failed)
     }
 
-    /// Adds events to an answer's stream, with their numbers.
+    /// An answer is gone on from: it is kept as if it was new.
     ///
     /// # Errors
-    /// The database's; there is no such answer any more.
-    pub async fn add_frames(&self, id: &str, frames: &[(u64, String)]) -> Result<(), Error> {
-        let mut all = self.pool.begin().await.map_err(failed)?;
-        for (number, value) in frames {
-            sqlx::query(
-                "insert into response_frames (response, number, value) values ($1, $2, $3)",
-            )
+    /// The database's.
+    pub async fn used(&self, id: &str) -> Result<(), Error> {
+        let used = sqlx::query("update responses set created = $1 where id = $2")
+            .bind(now())
             .bind(id)
-            .bind(i64::try_from(*number).unwrap_or(i64::MAX))
-            .bind(value)
-            .execute(&mut *all)
-            .await
-            .map_err(failed)?;
-        }
-        all.commit().await.map_err(failed)
+            .execute(&self.pool)
+            .await;
+        used.map(drop).map_err(failed)
     }
 
     /// The events of an answer's stream behind this number, or all, oldest first.
@@ -218,7 +259,8 @@ impl Store {
 }
 
 async fn add_items(all: &mut Transaction<'_, Any>, id: &str, items: &[&str]) -> Result<(), Error> {
-    for item in items {
+    let items = items.iter().filter(|item| is_id(item));
+    for item in items.take(ITEMS) {
         sqlx::query(
             "insert into response_items (response, id) values ($1, $2) on conflict do nothing",
         )
@@ -232,15 +274,20 @@ async fn add_items(all: &mut Transaction<'_, Any>, id: &str, items: &[&str]) -> 
 }
 
 fn kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {
-    let alive: Option<i64> = row.try_get("alive")?;
-    let silent = alive.map(|then| now().saturating_sub(then));
+    let created: i64 = row.try_get("created")?;
     Ok(Kept {
         value: row.try_get("value")?,
-        state: match silent {
-            None => Work::Over,
-            Some(silent) if silent < GONE.as_millis() as i64 => Work::Going,
-            Some(_) => Work::Lost,
-        },
+        state: work(row)?,
+        age: Duration::from_millis(now().saturating_sub(created).unsigned_abs()),
+    })
+}
+
+fn work(row: &AnyRow) -> Result<Work, sqlx::Error> {
+    let alive: Option<i64> = row.try_get("alive")?;
+    Ok(match alive.map(|then| now().saturating_sub(then)) {
+        None => Work::Over,
+        Some(silent) if silent < GONE.as_millis() as i64 => Work::Going,
+        Some(_) => Work::Lost,
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use store::{Store, Work};
+use store::{Progress, Store, Work};
 use tempfile::TempDir;
 
 /// A database of the test's own.
@@ -134,10 +134,8 @@ async fn answers_belong_to_their_owner(database: Database) {
     assert_eq!(store.with_item("a", "fc_1").await.unwrap(), Some(kept));
     assert_eq!(store.with_item("b", "fc_1").await.unwrap(), None);
     // Nobody overwrites another's.
-    store
-        .keep("b", "resp_1", &[], "theirs", false)
-        .await
-        .unwrap();
+    let theirs = store.keep("b", "resp_1", &["msg_2"], "theirs", false);
+    assert!(theirs.await.is_err());
     assert_eq!(
         store.kept("a", "resp_1").await.unwrap().unwrap().value,
         "one"
@@ -159,22 +157,18 @@ async fn streams_are_read_again(database: Database) {
         Work::Going
     );
     let frame = |number: u64| (number, format!("frame {number} é\n"));
-    store
-        .add_frames("resp_1", &[frame(0), frame(1)])
-        .await
-        .unwrap();
-    store
-        .add_frames("resp_1", &[frame(2), frame(10)])
-        .await
-        .unwrap();
-    // A number is one event.
-    assert!(
-        store
-            .add_frames("resp_1", &[frame(3), frame(2)])
-            .await
-            .is_err()
-    );
-    assert!(store.add_frames("resp_2", &[frame(0)]).await.is_err());
+    let add = async |id: &str, frames: &[(u64, String)]| {
+        let more = Progress {
+            frames,
+            ..Progress::default()
+        };
+        store.progress(id, more).await
+    };
+    assert!(add("resp_1", &[frame(0), frame(1)]).await.unwrap());
+    assert!(add("resp_1", &[frame(2), frame(10)]).await.unwrap());
+    // A number is one event, and all of them are added or none.
+    assert!(add("resp_1", &[frame(3), frame(2)]).await.is_err());
+    assert!(!add("resp_2", &[frame(0)]).await.unwrap());
     assert_eq!(
         store.frames("resp_1", None).await.unwrap(),
         [0, 1, 2, 10].map(frame)
@@ -183,12 +177,19 @@ async fn streams_are_read_again(database: Database) {
         store.frames("resp_1", Some(1)).await.unwrap(),
         [2, 10].map(frame)
     );
-    assert!(store.still_going("resp_1").await.unwrap());
-    store
-        .keep("a", "resp_1", &["msg_1"], "done", false)
-        .await
-        .unwrap();
-    assert!(!store.still_going("resp_1").await.unwrap());
+    let done = Progress {
+        items: &["msg_1"],
+        value: Some("done"),
+        over: true,
+        ..Progress::default()
+    };
+    assert!(store.progress("resp_1", done).await.unwrap());
+    assert_eq!(store.work("a", "resp_1").await.unwrap(), Some(Work::Over));
+    assert_eq!(
+        store.kept("a", "resp_1").await.unwrap().unwrap().value,
+        "done"
+    );
+    assert!(!add("resp_1", &[frame(11)]).await.unwrap());
     store.close().await;
 
     // And after a restart.
@@ -215,32 +216,51 @@ async fn a_cancelled_answer_is_not_gone_on_with(database: Database) {
         .keep("a", "resp_1", &[], "queued", true)
         .await
         .unwrap();
+    let now = |value, over| Progress {
+        value: Some(value),
+        over,
+        ..Progress::default()
+    };
+    assert!(store.progress("resp_1", now("going", false)).await.unwrap());
+    assert_eq!(store.work("a", "resp_1").await.unwrap(), Some(Work::Going));
+    assert_eq!(store.work("b", "resp_1").await.unwrap(), None);
     assert!(
         store
-            .go_on("resp_1", &[], "in progress", false)
+            .progress("resp_1", now("cancelled", true))
             .await
             .unwrap()
     );
-    assert_eq!(
-        store.kept("a", "resp_1").await.unwrap().unwrap().state,
-        Work::Going
-    );
+    let late = Progress {
+        frames: &[(0, "late".into())],
+        items: &["msg_1"],
+        ..now("completed", true)
+    };
+    assert!(!store.progress("resp_1", late).await.unwrap());
+    let kept = store.kept("a", "resp_1").await.unwrap().unwrap();
+    assert_eq!((kept.value.as_str(), kept.state), ("cancelled", Work::Over));
+    assert_eq!(store.with_item("a", "msg_1").await.unwrap(), None);
+    assert!(store.frames("resp_1", None).await.unwrap().is_empty());
+}
+
+async fn no_id_is_too_strange(database: Database) {
+    let store = Store::open(&database.url()).await.unwrap();
+    let long = "x".repeat(5000);
+    for id in [
+        "",
+        "a\0b",
+        "\u{7f}",
+        "é'; drop table responses",
+        long.as_str(),
+    ] {
+        assert_eq!(store.kept("a", id).await.unwrap(), None);
+        assert!(!store.forget("a", id).await.unwrap());
+        assert_eq!(store.with_item("a", id).await.unwrap(), None);
+    }
     store
-        .keep("a", "resp_1", &[], "cancelled", false)
+        .keep("a", "resp_1", &[&long, "a\0b", "msg_1"], "one", false)
         .await
         .unwrap();
-    assert!(!store.still_going("resp_1").await.unwrap());
-    assert!(
-        !store
-            .go_on("resp_1", &["msg_1"], "completed", true)
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        store.kept("a", "resp_1").await.unwrap().unwrap().value,
-        "cancelled"
-    );
-    assert_eq!(store.with_item("a", "msg_1").await.unwrap(), None);
+    assert!(store.with_item("a", "msg_1").await.unwrap().is_some());
 }
 
 async fn keys_are_made_once(database: Database) {
@@ -256,7 +276,7 @@ async fn keys_are_made_once(database: Database) {
     );
 }
 
-both! { a_cancelled_answer_is_not_gone_on_with keys_are_made_once answers_belong_to_their_owner streams_are_read_again }
+both! { no_id_is_too_strange a_cancelled_answer_is_not_gone_on_with keys_are_made_once answers_belong_to_their_owner streams_are_read_again }
 
 #[tokio::test]
 async fn what_cannot_be_opened_says_why() {
@@ -269,4 +289,18 @@ async fn what_cannot_be_opened_says_why() {
         let error = Store::open(url).await.unwrap_err();
         assert!(error.message.starts_with("the store"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn nobody_else_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it.db");
+    let url = format!("sqlite://{}", file.display());
+    Store::open(&url).await.unwrap().close().await;
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    let error = Store::open(&url).await.unwrap_err();
+    assert!(error.message.contains("644"), "{error}");
 }

@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let secret = secret.trim().as_bytes();
-    let mut scrubber = Scrubber::new(Arc::new(masks));
+    let mut scrubber = Scrubber::new(Arc::new(masks), Arc::default());
     let mut out = Vec::new();
     for chunk in text.chunks(usize::from(*cut).max(1)) {
         out.extend_from_slice(&scrubber.push(Bytes::copy_from_slice(chunk)));

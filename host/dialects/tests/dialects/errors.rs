@@ -48,6 +48,17 @@ fn own_errors_have_each_dialects_shape() {
 }
 
 #[test]
+fn an_error_that_only_resembles_the_dialects_is_written_anew() {
+    // Google's has a message too, but a number as its code and no type.
+    let said = json!({ "error": { "code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED" } });
+    let written = Dialect::OpenAi.error_body(&from_vendor(429, said));
+    assert_eq!(
+        written["error"],
+        json!({ "message": "slow down, says the vendor", "type": "rate_limit_error", "param": null, "code": "rate_limit_exceeded" })
+    );
+}
+
+#[test]
 fn a_vendors_error_reaches_clients_of_its_shape_as_it_is() {
     let object = json!({ "message": "m", "type": "t", "param": null, "code": "c", "extra": 1 });
     let error = from_vendor(422, json!({ "error": object }));

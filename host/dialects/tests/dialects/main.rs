@@ -2,6 +2,7 @@
 
 mod chat_answer;
 mod chat_request;
+mod echoes;
 mod embeddings;
 mod errors;
 mod events;
@@ -16,3 +17,4 @@ mod responses_request;
 mod responses_stored;
 mod responses_stream;
 mod roundtrip;
+mod settings;

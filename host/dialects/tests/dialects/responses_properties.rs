@@ -10,19 +10,15 @@ use crate::{
     events::{self, read_json},
     responses_answer::{frames, stream, turn, whole},
     responses_stream::check,
-    roundtrip::{answer, base64, conversation, nonsense},
+    roundtrip::{answer, conversation, data_url, marked, nonsense},
 };
 
 /// A conversation in the words of this dialect.
 fn items(messages: &[Message]) -> Vec<Value> {
+    let picture = |image: &Media| json!({ "type": "input_image", "image_url": data_url(image) });
     let said = |part: &Part, kind: &str| match &part.content {
-        Content::Text(text) => json!({ "type": kind, "text": text.text }),
-        Content::Image(Media {
-            source: MediaSource::Bytes(bytes),
-            ..
-        }) => json!({
-            "type": "input_image", "image_url": format!("data:image/png;base64,{}", base64(bytes)),
-        }),
+        Content::Text(text) => marked(json!({ "type": kind, "text": text.text }), part),
+        Content::Image(image) => picture(image),
         other => panic!("{other:?}"),
     };
     let mut items = Vec::new();
@@ -32,6 +28,9 @@ fn items(messages: &[Message]) -> Vec<Value> {
             Role::User => "user",
             Role::Assistant | Role::Tool => {
                 items.extend(message.parts.iter().map(|part| match &part.content {
+                    Content::Text(_) => json!({
+                        "type": "message", "role": "assistant", "content": [said(part, "output_text")],
+                    }),
                     Content::ToolCall(c) => json!({
                         "type": "function_call", "call_id": c.id, "name": c.name, "arguments": c.arguments,
                     }),
@@ -39,6 +38,7 @@ fn items(messages: &[Message]) -> Vec<Value> {
                         "type": "function_call_output", "call_id": r.call_id,
                         "output": r.content.iter().map(|piece| match piece {
                             ResultContent::Text(text) => json!({ "type": "input_text", "text": text }),
+                            ResultContent::Image(image) => picture(image),
                             other => panic!("{other:?}"),
                         }).collect::<Vec<_>>(),
                     }),
@@ -59,7 +59,7 @@ fn items(messages: &[Message]) -> Vec<Value> {
 }
 
 /// Gives parts what their vendor must see again.
-fn with_data(mut events: Vec<Event>, data: &[Option<String>]) -> Vec<Event> {
+pub(crate) fn with_data(mut events: Vec<Event>, data: &[Option<String>]) -> Vec<Event> {
     let ends = events.iter_mut().filter_map(|event| match event {
         Event::PartEnded(end) => Some(end),
         _ => None,
@@ -71,7 +71,7 @@ fn with_data(mut events: Vec<Event>, data: &[Option<String>]) -> Vec<Event> {
 }
 
 /// The parts that were said, with those of which there is nothing left out.
-fn parts(events: &[Event]) -> Vec<Part> {
+pub(crate) fn parts(events: &[Event]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for event in events {
         match event {
@@ -154,8 +154,16 @@ proptest! {
         let listed = parse(body.as_bytes(), &Past::default()).expect("parses").request.messages;
         let without_detail = |mut messages: Vec<Message>| {
             for part in messages.iter_mut().flat_map(|message| &mut message.parts) {
-                if let Content::Image(image) = &mut part.content {
-                    image.detail = None;
+                match &mut part.content {
+                    Content::Image(image) => image.detail = None,
+                    Content::ToolResult(result) => {
+                        for piece in &mut result.content {
+                            if let ResultContent::Image(image) = piece {
+                                image.detail = None;
+                            }
+                        }
+                    }
+                    _ => {}
                 }
             }
             messages

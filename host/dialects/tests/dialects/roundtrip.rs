@@ -23,9 +23,30 @@ fn text_part(text: String) -> Part {
     }))
 }
 
+/// The end of a cached prefix.
+fn mark() -> impl Strategy<Value = Option<CacheMark>> {
+    let lifetime = prop_oneof![Just(None), Just(Some(300)), Just(Some(3600))];
+    prop::option::of(lifetime.prop_map(|ttl_seconds| CacheMark { ttl_seconds }))
+}
+
+/// A block with the mark of its part, which all dialects read in these words.
+pub(crate) fn marked(mut block: Value, part: &Part) -> Value {
+    if let Some(mark) = &part.cache {
+        block["cache_control"] = match mark.ttl_seconds {
+            None => json!({ "type": "ephemeral" }),
+            Some(300) => json!({ "type": "ephemeral", "ttl": "5m" }),
+            Some(_) => json!({ "type": "ephemeral", "ttl": "1h" }),
+        };
+    }
+    block
+}
+
 /// Parts that a user or an assistant of both dialects can say.
 fn said(assistant: bool) -> BoxedStrategy<Part> {
-    let text = ".{1,12}".prop_map(text_part);
+    let text = (".{1,12}", mark()).prop_map(|(text, cache)| Part {
+        cache,
+        ..text_part(text)
+    });
     if assistant {
         let call = ("[a-z0-9]{1,8}", "[a-z_]{1,8}", any::<u8>());
         let call = call.prop_map(|(id, name, n)| {
@@ -38,29 +59,43 @@ fn said(assistant: bool) -> BoxedStrategy<Part> {
         });
         return call.boxed();
     }
-    let image = prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| {
-        part(Content::Image(Media {
-            source: MediaSource::Bytes(bytes),
-            media_type: Some("image/png".into()),
-            name: None,
-            context: None,
-            detail: None,
-            cite: false,
-        }))
-    });
+    let image =
+        prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| part(Content::Image(png(bytes))));
     prop_oneof![text, image].boxed()
 }
 
+fn png(bytes: Vec<u8>) -> Media {
+    Media {
+        source: MediaSource::Bytes(bytes),
+        media_type: Some("image/png".into()),
+        name: None,
+        context: None,
+        detail: None,
+        cite: false,
+    }
+}
+
 fn result() -> impl Strategy<Value = Part> {
-    ("[a-z0-9]{1,8}", prop::collection::vec(".{1,8}", 0..3)).prop_map(|(call_id, texts)| {
+    let piece = prop_oneof![
+        ".{1,8}".prop_map(ResultContent::Text),
+        prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| ResultContent::Image(png(bytes))),
+    ];
+    ("[a-z0-9]{1,8}", prop::collection::vec(piece, 0..3)).prop_map(|(call_id, content)| {
         part(Content::ToolResult(ToolResult {
             call_id,
             name: None,
-            content: texts.into_iter().map(ResultContent::Text).collect(),
+            content,
             is_error: false,
             by_provider: false,
         }))
     })
+}
+
+/// A text, or none, then calls: what an assistant says in every dialect.
+fn turn() -> impl Strategy<Value = Vec<Part>> {
+    let text = prop::option::of(".{1,12}".prop_map(text_part));
+    (text, prop::collection::vec(said(true), 1..4))
+        .prop_map(|(text, calls)| text.into_iter().chain(calls).collect())
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Message {
@@ -76,7 +111,7 @@ fn message(role: Role, parts: Vec<Part>) -> Message {
 pub(crate) fn conversation() -> impl Strategy<Value = Vec<Message>> {
     let turn = (
         prop::collection::vec(said(false), 1..4),
-        prop::collection::vec(said(true), 1..4),
+        turn(),
         prop::collection::vec(result(), 1..3),
     );
     (".{1,12}", prop::collection::vec(turn, 1..3)).prop_map(|(system, turns)| {
@@ -95,16 +130,20 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+/// The address that an image's bytes have within a request.
+pub(crate) fn data_url(image: &Media) -> String {
+    match &image.source {
+        MediaSource::Bytes(bytes) => format!("data:image/png;base64,{}", base64(bytes)),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn chat(messages: &[Message]) -> Value {
+    let picture =
+        |image: &Media| json!({ "type": "image_url", "image_url": { "url": data_url(image) } });
     let block = |part: &Part| match &part.content {
-        Content::Text(text) => json!({ "type": "text", "text": text.text }),
-        Content::Image(Media {
-            source: MediaSource::Bytes(bytes),
-            ..
-        }) => json!({
-            "type": "image_url",
-            "image_url": { "url": format!("data:image/png;base64,{}", base64(bytes)) },
-        }),
+        Content::Text(text) => marked(json!({ "type": "text", "text": text.text }), part),
+        Content::Image(image) => picture(image),
         other => panic!("{other:?}"),
     };
     let mut out = Vec::new();
@@ -115,15 +154,21 @@ fn chat(messages: &[Message]) -> Value {
                     "role": "tool", "tool_call_id": r.call_id,
                     "content": r.content.iter().map(|piece| match piece {
                         ResultContent::Text(text) => json!({ "type": "text", "text": text }),
+                        ResultContent::Image(image) => picture(image),
                         other => panic!("{other:?}"),
                     }).collect::<Vec<_>>(),
                 }),
                 other => panic!("{other:?}"),
             })),
-            Role::Assistant => out.push(json!({ "role": "assistant", "content": null, "tool_calls": message.parts.iter().map(|part| match &part.content {
-                Content::ToolCall(c) => json!({ "id": c.id, "type": "function", "function": { "name": c.name, "arguments": c.arguments } }),
-                other => panic!("{other:?}"),
-            }).collect::<Vec<_>>() })),
+            Role::Assistant => {
+                let texts = message.parts.iter().filter(|part| matches!(part.content, Content::Text(_)));
+                let content: Vec<Value> = texts.map(block).collect();
+                let calls = message.parts.iter().filter_map(|part| match &part.content {
+                    Content::ToolCall(c) => Some(json!({ "id": c.id, "type": "function", "function": { "name": c.name, "arguments": c.arguments } })),
+                    _ => None,
+                });
+                out.push(json!({ "role": "assistant", "content": content, "tool_calls": calls.collect::<Vec<_>>() }));
+            }
             Role::System => out.push(json!({ "role": "system", "content": message.parts.iter().map(block).collect::<Vec<_>>() })),
             _ => out.push(json!({ "role": "user", "content": message.parts.iter().map(block).collect::<Vec<_>>() })),
         }
@@ -132,14 +177,15 @@ fn chat(messages: &[Message]) -> Value {
 }
 
 fn messages(messages: &[Message]) -> Value {
-    let block = |part: &Part| match &part.content {
-        Content::Text(text) => json!({ "type": "text", "text": text.text }),
-        Content::Image(Media {
-            source: MediaSource::Bytes(bytes),
-            ..
-        }) => json!({
+    let picture = |image: &Media| match &image.source {
+        MediaSource::Bytes(bytes) => json!({
             "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": base64(bytes) },
         }),
+        other => panic!("{other:?}"),
+    };
+    let block = |part: &Part| match &part.content {
+        Content::Text(text) => marked(json!({ "type": "text", "text": text.text }), part),
+        Content::Image(image) => picture(image),
         Content::ToolCall(c) => json!({
             "type": "tool_use", "id": c.id, "name": c.name,
             "input": serde_json::from_str::<Value>(&c.arguments).expect("JSON"),
@@ -148,6 +194,7 @@ fn messages(messages: &[Message]) -> Value {
             "type": "tool_result", "tool_use_id": r.call_id,
             "content": r.content.iter().map(|piece| match piece {
                 ResultContent::Text(text) => json!({ "type": "text", "text": text }),
+                ResultContent::Image(image) => picture(image),
                 other => panic!("{other:?}"),
             }).collect::<Vec<_>>(),
         }),

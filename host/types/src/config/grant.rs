@@ -210,7 +210,7 @@ impl EgressRule {
 /// parsed URL has none itself.
 fn climbs(path: &str) -> bool {
     let mut path = path.to_owned();
-    loop {
+    for _ in 0..ROUNDS {
         // Some servers take `\` for `/`, and some cut parameters off a segment.
         let mut names = path
             .split(['/', '\\'])
@@ -218,13 +218,20 @@ fn climbs(path: &str) -> bool {
         if names.any(|name| name == "..") {
             return true;
         }
-        let decoded = percent_decode_str(&path).decode_utf8_lossy();
+        // An overlong form of a character, which is not UTF-8, is the character to some.
+        let Ok(decoded) = percent_decode_str(&path).decode_utf8() else {
+            return true;
+        };
         if decoded == path {
             return false;
         }
         path = decoded.into_owned();
     }
+    true
 }
+
+/// How often a path may be encoded: nobody means a fifth time.
+const ROUNDS: usize = 4;
 
 impl TryFrom<String> for EgressRule {
     type Error = String;

@@ -309,6 +309,9 @@ impl Config {
         }
         let mut keys = HashSet::new();
         for key in &self.keys {
+            if key.name.is_empty() {
+                return Err("a [[key]] has no name: what is kept belongs to its name".into());
+            }
             if !keys.insert(key.name.as_str()) {
                 return Err(format!("two keys are named {:?}", key.name));
             }

@@ -107,7 +107,7 @@ impl Machine {
         events.push(Event::Started(Started {
             id: text(&message["id"]),
             model: text(&message["model"]),
-            service_tier: text(&message["usage"]["service_tier"]),
+            service_tier: text(&message["usage"]["service_tier"]).map(neutral_tier),
         }));
         events.append(&mut self.warnings);
         self.spent(&message["usage"], events);
@@ -230,6 +230,14 @@ fn finish_reason(reason: &str, delta: &Value) -> FinishReason {
         "refusal" => FinishReason::Refusal,
         "model_context_window_exceeded" => FinishReason::ContextFull,
         other => FinishReason::Other(other.into()),
+    }
+}
+
+/// What the vendor calls `standard` is the default.
+fn neutral_tier(tier: String) -> String {
+    match tier.as_str() {
+        "standard" => "default".into(),
+        _ => tier,
     }
 }
 

@@ -98,9 +98,7 @@ fn provider_tool(tool: &ProviderTool, warnings: &mut Warnings) -> Result<(String
         return Ok(("web_search".to_owned(), search));
     }
     if tool.dialect != DIALECT {
-        return Err(refused(
-            "this provider has no such tool of its own: offer it as a function, or leave it out",
-        ));
+        return Err(Error::no_such_tool(tool));
     }
     let definition: Value = serde_json::from_str(&tool.definition)
         .map_err(|e| refused(&format!("its definition is no JSON: {e}")))?;

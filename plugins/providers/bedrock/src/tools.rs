@@ -120,11 +120,7 @@ fn provider_tool(
         MESSAGES if for_clients && context.family == Family::Anthropic => {
             extra.push("tools", definition);
         }
-        _ => {
-            return Err(refused(
-                "this provider has no such tool of its own: offer it as a function, or leave it out",
-            ));
-        }
+        _ => return Err(Error::no_such_tool(tool)),
     }
     Ok(())
 }

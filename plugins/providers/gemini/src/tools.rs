@@ -82,15 +82,13 @@ fn function(tool: &FunctionTool, context: &mut Context) -> Result<Value, Error> 
 
 /// A tool of the vendor's own, as the client wrote it.
 fn provider_tool(tool: &ProviderTool) -> Result<Value, Error> {
-    let refused =
-        |why: &str| Error::bad_request(format!("tool `{}`: {why}", tool.kind)).at("tools");
     if tool.dialect != DIALECT {
-        return Err(refused(
-            "this provider has no such tool of its own: offer it as a function, or leave it out",
-        ));
+        return Err(Error::no_such_tool(tool));
     }
-    serde_json::from_str(&tool.definition)
-        .map_err(|e| refused(&format!("its definition is no JSON: {e}")))
+    serde_json::from_str(&tool.definition).map_err(|e| {
+        let why = format!("tool `{}`: its definition is no JSON: {e}", tool.kind);
+        Error::bad_request(why).at("tools")
+    })
 }
 
 fn choice(

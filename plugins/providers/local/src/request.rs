@@ -125,9 +125,7 @@ fn tools(request: &GenerateRequest, warnings: &mut Warnings) -> Result<(), Error
         Tool::Function(_) => None,
     });
     if let Some(tool) = provider {
-        return Err(
-            Error::bad_request(format!("this provider has no tool `{}`", tool.kind)).at("tools"),
-        );
+        return Err(Error::no_such_tool(tool));
     }
     if let Some(ToolChoice::Required | ToolChoice::Tool(_)) = request.tool_choice {
         return Err(Error::bad_request(format!(

@@ -156,7 +156,7 @@ fn noise(length: usize) -> String {
 }
 
 /// The error of a stream whose numbers are not ours.
-pub(crate) fn failure(error: &types::Error, number: u64) -> String {
+pub fn failure(error: &types::Error, number: u64) -> String {
     let object = crate::Dialect::OpenAi.error_body(error)["error"].take();
     let mut numbered = Numbered {
         next: number,

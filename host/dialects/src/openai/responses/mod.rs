@@ -19,7 +19,7 @@ mod stream;
 mod tools;
 pub(crate) mod usage;
 
-pub use frames::Frame;
+pub use frames::{Frame, failure};
 pub use request::{References, parse, parse_count, references};
 pub use settings::{Settings, Status};
 pub use stored::{

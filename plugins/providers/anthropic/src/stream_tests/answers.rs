@@ -67,7 +67,7 @@ fn a_long_answer_is_the_same_wherever_its_bytes_are_split() {
     assert_eq!(
         whole,
         [
-            "started Some(\"msg_1\") Some(\"m\") Some(\"standard\")",
+            "started Some(\"msg_1\") Some(\"m\") Some(\"default\")",
             "warning x",
             "usage Some(12) Some(1)",
             "0 + PartKind::Reasoning(ReasoningKind::Full)",
@@ -211,7 +211,7 @@ fn a_whole_answer_gives_the_same_events() {
     assert_eq!(
         lines(&events),
         [
-            "started Some(\"msg_1\") Some(\"m\") Some(\"standard\")",
+            "started Some(\"msg_1\") Some(\"m\") Some(\"default\")",
             "usage Some(12) Some(1)",
             "0 + PartKind::Reasoning(ReasoningKind::Full)",
             "0 Hm",

@@ -104,13 +104,7 @@ fn tools(
     for tool in &request.tools {
         match tool {
             Tool::Function(tool) => tools.push(function(tool, names, warnings)?),
-            Tool::Provider(tool) => {
-                return Err(Error::bad_request(format!(
-                    "this provider has no tool `{}` of its own: offer it as a function, or leave it out",
-                    tool.kind
-                ))
-                .at("tools"));
-            }
+            Tool::Provider(tool) => return Err(Error::no_such_tool(tool)),
         }
     }
     let offered = !tools.is_empty();

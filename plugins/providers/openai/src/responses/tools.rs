@@ -134,10 +134,6 @@ fn own(tool: &ProviderTool) -> Result<Value, Error> {
             }
             Ok(custom)
         }
-        _ => Err(Error::bad_request(format!(
-            "this provider has no tool `{}` of its own: offer it as a function, or leave it out",
-            tool.kind
-        ))
-        .at("tools")),
+        _ => Err(Error::no_such_tool(tool)),
     }
 }
