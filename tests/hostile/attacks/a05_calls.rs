@@ -5,9 +5,8 @@ use hostile::Answer;
 
 fn attack(_: &str) -> Answer {
     for thousands in (10..).step_by(10) {
-        for _ in 0..5_000 {
+        for _ in 0..10_000 {
             evenhand_sdk::weights::names();
-            log::write(Level::Trace, "");
         }
         log::write(Level::Info, &format!("{thousands} thousand calls"));
     }
