@@ -37,7 +37,8 @@ FINISH = {
 
 def check(path: str, headers: dict, body: dict) -> None:
     """Refuses what the vendor refuses."""
-    anthropic_rules.messages(body, headers["anthropic-version"])
+    betas = headers.get("anthropic-beta", "").split(",")
+    anthropic_rules.messages(body, headers["anthropic-version"], [beta.strip() for beta in betas if beta])
 
 
 def streams(path: str, body: dict) -> bool:
