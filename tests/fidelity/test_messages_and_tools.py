@@ -6,11 +6,16 @@ import pytest
 
 from clients import PNG
 from fidelity.stage import Pair
-from fidelity.words import Answer, Ask, Call, Image, Result, Seen, Text, Thought, Tool, Turn, answer, assistant, results, system, user
+from fidelity.words import Ask, Call, Image, Result, Text, Tool, Turn, answer, assistant, results, system, user
 
 fidelity = pytest.mark.fidelity
 
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 WEATHER = Tool("weather", CITY, "The weather of a place")
 CLOCK = Tool("clock", {"type": "object", "properties": {}, "additionalProperties": False}, "The time")
 ROME, OSLO = Call("call_rome", "weather", '{"city": "Rome"}'), Call("call_oslo", "weather", '{"city": "Oslo"}')
@@ -78,7 +83,11 @@ def test_05_names(to: Pair) -> None:
     # A vendor's own clients can't send what it refuses.
     names = ["n" * 64, "read-file_2", "a_b"] if to.native else ["files.read/größe", "n" * 100, "files/read.größe"]
     tools = tuple(Tool(name, CITY) for name in names)
-    turns = [user("Go"), assistant(Call("call_0", names[0], '{"city": "Rome"}')), results(Result("call_0", (Text("ok"),)))]
+    turns = [
+        user("Go"),
+        assistant(Call("call_0", names[0], '{"city": "Rome"}')),
+        results(Result("call_0", (Text("ok"),))),
+    ]
     first, _ = to.ask(Ask(turns, tools, choice=("tool", names[1])))
     sent = [tool.name for tool in first.tools]
     assert len(set(sent)) == 3 and all(len(name) <= 64 and name.isascii() for name in sent)
@@ -90,12 +99,16 @@ def test_05_names(to: Pair) -> None:
     assert [call.name for call in got.calls] == names
 
 
-@fidelity(6, "Arguments that are no object or cut off: the call stays visible; `{}` with a warning where an object is a must")
+@fidelity(
+    6, "Arguments that are no object or cut off: the call stays visible; `{}` with a warning where an object is a must"
+)
 def test_06_cut_arguments(to: Pair) -> None:
     # What comes whole is an object at these vendors, and Gemini's calls always come whole.
     whole = to.provider == "gemini" or (not to.stream and to.provider in ("anthropic", "bedrock"))
     if not whole:
-        _, got = to.ask(Ask([user("Rome?")], (WEATHER,)), answer(Call("call_1", "weather", '{"city": "Ro'), finish="length"))
+        _, got = to.ask(
+            Ask([user("Rome?")], (WEATHER,)), answer(Call("call_1", "weather", '{"city": "Ro'), finish="length")
+        )
         assert got.finish == "length"
         (call,) = got.calls
         assert (call.id, call.name) == ("call_1", "weather")
