@@ -194,7 +194,7 @@ def test_10_turns(to: Pair) -> None:
 # A tool that the vendor of a dialect runs or defines, and others don't have.
 OWN_TOOLS = {
     "chat": {"type": "custom", "custom": {"name": "patch", "description": "A patch"}},
-    "responses": {"type": "web_search"},
+    "responses": {"type": "image_generation"},
     "messages": {"type": "web_search_20250305", "name": "web_search"},
 }
 
@@ -213,4 +213,9 @@ def test_11_server_tools(to: Pair) -> None:
         (sent,) = to.asked()[-1].json["tools"]
         assert sent["type"] == tool["type"] and (sent == tool or not to.native)
     else:
-        to.refused(ask, "patch" if to.dialect == "chat" else "web_search")
+        to.refused(ask, {"chat": "patch", "responses": "image_generation", "messages": "web_search"}[to.dialect])
+    if (to.dialect, to.provider) == ("responses", "anthropic"):
+        # A search that both vendors run is asked for in the target's words.
+        to.send(Ask([user("Go")], own={"responses": {"tools": [{"type": "web_search"}]}}))
+        (sent,) = to.asked()[-1].json["tools"]
+        assert sent["type"].startswith("web_search_")
