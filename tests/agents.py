@@ -76,6 +76,10 @@ def codex(url: str, folder: Path, model: str, prompt: str, **settings: object) -
     return Ran([item["text"] for item in items if item["type"] == "agent_message"][-1], events)
 
 
+# Whatever else they would like to reach is not there: nobody listens at that port.
+CLOSED = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+
+
 def _run(folder: Path, command: list[str | Path], env: dict[str, str]) -> list[dict]:
     """The JSON lines that a command prints."""
     home = folder.parent / "home"
@@ -83,7 +87,7 @@ def _run(folder: Path, command: list[str | Path], env: dict[str, str]) -> list[d
     ran = subprocess.run(
         command,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)} | env,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)} | CLOSED | env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from harness import Evenhand, config, provider, responses, secrets
 from tap import Tap
 from vendors import Recorded, script
 
-PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock"]
+PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock", "gemini"]
 # Codex tells the models that it knows by their names.
 ROUTES = [{"model": "gpt-5.5", "targets": [{"model": "anthropic/mock-script"}]}]
 THOUGHT = "I should look around first."
@@ -69,7 +69,12 @@ PATCH = """*** Begin Patch
 LONG_NAME = "add_two_numbers_" + "of_a_long_name_" * 3
 SUMS = [str(Path(__file__).with_name("mcp_server.py")), LONG_NAME]
 # What a thought goes back in, where the API of the vendor shows thoughts at all.
-THOUGHTS = {"anthropic": '"signature":', "bedrock": '"signature":', "openai-responses": '"encrypted_content":'}
+THOUGHTS = {
+    "anthropic": '"signature":',
+    "bedrock": '"signature":',
+    "openai-responses": '"encrypted_content":',
+    "gemini": '"thoughtSignature":',
+}
 
 
 def loop(run: str, argument: str, write: dict) -> str:
@@ -96,6 +101,8 @@ def items(ran: Ran) -> list[dict]:
 def names(request: Recorded) -> list[str]:
     """What a vendor was told that the tools are called."""
     body = request.json
+    if "contents" in body:
+        return [tool["name"] for group in body["tools"] for tool in group.get("functionDeclarations", [])]
     tools = body.get("toolConfig", body)["tools"]
     return [tool.get("toolSpec", tool.get("function", tool)).get("name", "") for tool in tools]
 

@@ -11,15 +11,17 @@ import pytest
 
 from harness import ROOT, Evenhand, config, node, provider, responses, secrets
 
-PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock"]
+PROVIDERS = ["openai", "anthropic", "openai-responses", "bedrock", "gemini"]
 ECHO = "system: Be brief.\nuser: Rome today"
 CALLED = '{"city": "Rome today"}'
-# What the client sees of a thought, and the field that it goes back in. The API of chats shows none.
+# What the client sees of a thought, and the field that it goes back in. The API of chats shows none; Gemini signs the text that follows
+# where no call does, which this dialect has no field for.
 THOUGHTS = {
-    "openai": (None, "reasoning_content"),
+    "openai": (None, None),
     "anthropic": ("thinking", '"signature":'),
     "openai-responses": ("redacted_thinking", '"encrypted_content":'),
     "bedrock": ("thinking", '"signature":'),
+    "gemini": ("thinking", None),
 }
 LOOP = f"{ECHO}\nassistant: call weather({CALLED})\ntool: weather = 7 °C in Rome today"
 
@@ -115,7 +117,7 @@ class TestAnthropic:
         asked = [request for request in providers[provider].requests if b"And now?" in request.body]
         # Two providers share one vendor.
         (body,) = {request.body.decode() for request in asked if ("responses" in request.path) == ("responses" in provider)}
-        assert (mark in body) == (kind is not None)
+        assert {known for _, known in THOUGHTS.values() if known and known in body} == ({mark} if mark else set())
 
     def test_tokens_are_counted(self, came, provider):
         # The API of chats can't.

@@ -156,10 +156,9 @@ impl Calls {
         let items: Vec<&str> = queued.item_ids().collect();
         let value = write(&queued);
         store.keep(caller.name(), &id, &items, &value, true).await?;
-        let entry = self.runs.begin(&id);
         let run = self
             .clone()
-            .run_on(caller.clone(), request, lasting, queued.clone());
+            .run_on(caller.clone(), request, lasting, model.to_owned());
         let (calls, going) = (self.clone(), id.clone());
         let task = tokio::spawn(async move {
             let _entry = entry;
