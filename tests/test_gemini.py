@@ -63,19 +63,30 @@ def test_hidden_thoughts_are_counted(effort, level, gpt, gemini_vendor):
 
 @STREAM
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_lost_signature_has_a_placeholder_and_a_warning(dialect, stream, evenhand, gemini_vendor):
+def test_a_signature_comes_back_and_a_lost_one_has_a_placeholder(dialect, stream, evenhand, gemini_vendor):
     client = evenhand.client(dialect)
     turns = [client.user("Oslo now")]
     asked = client.ask("gemini/mock-parallel-tools", turns, tools=[WEATHER, CLOCK], stream=stream)
     assert [call.arguments for call in asked.calls] == [weather("Oslo now"), {}]
     # The results come in another order than the calls, which have no ids of the vendor's.
-    first, second = asked.calls
-    turns += [asked.turn, *client.results([(second.id, "12:00"), (first.id, "mild")])]
-    told = client.ask("gemini/mock-tools", turns, tools=[WEATHER, CLOCK], stream=stream)
-    assert told.text.splitlines()[-2:] == ["tool: weather = mild", "tool: clock = 12:00"]
-    calls = [part for part in sent(gemini_vendor)["contents"][1]["parts"] if "functionCall" in part]
-    assert [part.get("thoughtSignature") for part in calls] == ["skip_thought_signature_validator", None]
-    assert all("id" not in part["functionCall"] for part in calls)
+    first, second = (call.id for call in asked.calls)
+    placeholder = "skip_thought_signature_validator"
+    for lost in (False, True):
+        turn = asked.turn
+        if lost:
+            # The host keeps it by the call's id.
+            turn = json.loads(json.dumps(turn).replace(first, f"{first}_other"))
+            first += "_other"
+        told = client.ask(
+            "gemini/mock-tools",
+            [*turns, turn, *client.results([(second, "12:00"), (first, "mild")])],
+            tools=[WEATHER, CLOCK],
+            stream=stream,
+        )
+        assert told.text.splitlines()[-2:] == ["tool: weather = mild", "tool: clock = 12:00"]
+        calls = [part for part in sent(gemini_vendor)["contents"][1]["parts"] if "functionCall" in part]
+        assert (calls[0]["thoughtSignature"] == placeholder) == lost and "thoughtSignature" not in calls[1]
+        assert all("id" not in part["functionCall"] for part in calls)
 
 
 def test_what_is_not_honoured_is_said(gpt):

@@ -55,8 +55,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ways = (False, True) if client.NATIVE == provider else (False,)
             for translated in ways:
                 for stream in mark.kwargs.get("streams", (False, True)):
-                    wanted.append({"dialect": dialect, "provider": provider, "stream": stream, "translated": translated})
-                    ids.append("-".join([dialect, provider, "stream" if stream else "whole"] + ["translated"] * translated))
+                    wanted.append(
+                        {"dialect": dialect, "provider": provider, "stream": stream, "translated": translated}
+                    )
+                    ids.append(
+                        "-".join([dialect, provider, "stream" if stream else "whole"] + ["translated"] * translated)
+                    )
     metafunc.parametrize("to", wanted, ids=ids, indirect=True)
 
 

@@ -15,9 +15,9 @@ PAIRS = [f"{dialect} {provider}" for dialect in DIALECTS for provider in PROVIDE
 HEAD = """# Fidelity: what is translated, and that nothing is lost
 
 The cases that gateways get wrong, for each pair of a client's dialect and a provider. Made by the tests in `tests/fidelity`, which
-fail where this file differs from what they find; `pytest tests/fidelity --fidelity-write` writes it anew. Each test runs through
-the built binary, streamed and not, before a server that sends the vendor's exact bytes, split at every byte or at random, and
-refuses what the vendor refuses.
+fail where this file differs from what they find; `cargo xtask test -- -k fidelity --fidelity-write` writes it anew. Each test runs
+through the built binary, streamed and not, before a server that sends the vendor's exact bytes, split at every byte or at random,
+and refuses what the vendor refuses.
 
 A column is a pair: clients of OpenAI Chat, OpenAI Responses or Anthropic Messages, and the provider below. `openai` is asked by
 chat completions; `openai-responses` is the same plugin, asked by Responses. ✓ passes. = passes twice: the provider speaks the client's
@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fidelity(case, title, na, streams): a test of this case; `na` says why for pairs that it isn't for")
+    config.addinivalue_line(
+        "markers", "fidelity(case, title, na, streams): a test of this case; `na` says why for pairs that it isn't for"
+    )
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Matrix(config), "fidelity-collector")
 
@@ -94,7 +96,9 @@ class Matrix:
     @property
     def complete(self) -> bool:
         """All cases ran, for all pairs: not a choice of them."""
-        return len(self.titles) == CASES and all((case, pair) in self.passed or (case, pair) in self.absent for case in self.titles for pair in PAIRS)
+        return len(self.titles) == CASES and all(
+            (case, pair) in self.passed or (case, pair) in self.absent for case in self.titles for pair in PAIRS
+        )
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.write and self.titles:

@@ -18,7 +18,13 @@ KEY = "AKIAVENDORBEDROCK:vendor-bedrock-secret-access-key"
 EVERY_BYTE = 3000
 SEED = 20261125
 # Where each vendor's base URL is below the server's. Bedrock signs its path, so it has the root.
-BASES = {"openai": "/chat/v1", "openai-responses": "/responses/v1", "anthropic": "/anthropic", "bedrock": "", "gemini": "/gemini/v1beta"}
+BASES = {
+    "openai": "/chat/v1",
+    "openai-responses": "/responses/v1",
+    "anthropic": "/anthropic",
+    "bedrock": "",
+    "gemini": "/gemini/v1beta",
+}
 
 
 LISTS = ["/chat/v1/models", "/responses/v1/models", "/anthropic/v1/models", "/gemini/v1beta/models"]
@@ -121,7 +127,7 @@ def cut(data: bytes) -> list[bytes]:
     if len(data) <= EVERY_BYTE:
         return [data[at : at + 1] for at in range(len(data))]
     points = sorted(random.Random(SEED).sample(range(1, len(data)), 200))
-    return [data[start:end] for start, end in zip([0, *points], [*points, len(data)])]
+    return [data[start:end] for start, end in zip([0, *points], [*points, len(data)], strict=True)]
 
 
 def json_bytes(body: object) -> bytes:

@@ -28,7 +28,11 @@ def test_33_threads(to: Pair) -> None:
     assert got.body["error"]["details"]["error_code"] == "thread_unsupported_request"
 
 
-@fidelity(34, "Claude Code's request: `?beta=true`, a system message among the others, adaptive thinking, context management, an effort", na=ANTHROPICS)
+@fidelity(
+    34,
+    "Claude Code's request: `?beta=true`, a system message among the others, adaptive thinking, context management, an effort",
+    na=ANTHROPICS,
+)
 def test_34_claude_code(to: Pair) -> None:
     own = {
         "thinking": {"type": "adaptive"},
@@ -36,7 +40,12 @@ def test_34_claude_code(to: Pair) -> None:
         "output_config": {"effort": "high"},
         "metadata": {"user_id": '{"device_id":"d1","session_id":"s1"}'},
     }
-    turns = [system("You are Claude Code.", "5m"), user("Hi"), Turn("system", (Text("The date is today."),)), user("Go on.")]
+    turns = [
+        system("You are Claude Code.", "5m"),
+        user("Hi"),
+        Turn("system", (Text("The date is today."),)),
+        user("Go on."),
+    ]
     betas = {"anthropic-beta": "claude-code-20250219,context-management-2025-06-27,effort-2025-11-24"}
     ask = Ask(turns, own={"messages": own}, headers=betas, query="?beta=true")
     if to.native:
@@ -49,7 +58,9 @@ def test_34_claude_code(to: Pair) -> None:
     if to.provider == "anthropic":
         to.send(ask)
         body = to.asked()[-1].json
-        assert {name: body[name] for name in own if name != "metadata"} == {name: own[name] for name in own if name != "metadata"}
+        assert {name: body[name] for name in own if name != "metadata"} == {
+            name: own[name] for name in own if name != "metadata"
+        }
         assert set(to.asked()[-1].headers["anthropic-beta"].split(",")) == set(betas["anthropic-beta"].split(","))
         return
     seen, got = to.ask(ask)
@@ -74,7 +85,9 @@ def test_34_claude_code(to: Pair) -> None:
 CODEX = dict.fromkeys(("chat", "messages"), "Codex speaks OpenAI Responses.")
 
 
-@fidelity(35, "Codex' namespaces of tools come back with their calls; nothing is stored, thoughts come encrypted", na=CODEX)
+@fidelity(
+    35, "Codex' namespaces of tools come back with their calls; nothing is stored, thoughts come encrypted", na=CODEX
+)
 def test_35_codex(to: Pair) -> None:
     tool = {"type": "function", "name": "read", "description": "Reads", "parameters": CITY, "strict": False}
     space = {"type": "namespace", "name": "mcp__files", "description": "Files", "tools": [tool]}

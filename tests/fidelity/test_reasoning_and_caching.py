@@ -8,7 +8,7 @@ import pytest
 
 from fidelity.stage import Pair
 from fidelity.test_messages_and_tools import OSLO, ROME, WEATHER
-from fidelity.words import Ask, Call, Echo, Result, Text, Thought, Tool, answer, assistant, results, system, user
+from fidelity.words import Ask, Call, Echo, Result, Text, Thought, answer, assistant, results, system, user
 
 fidelity = pytest.mark.fidelity
 
@@ -38,7 +38,12 @@ def test_12_signatures(to: Pair) -> None:
     assert "".join(one.text for one in seen.all(Thought)) == ""
     if to.dialect == "responses" and not to.native:
         # Codex sends no ids and no full thoughts back.
-        less = [{name: value for name, value in item.items() if name not in ("id", "content")} if item["type"] == "reasoning" else item for item in got.echo]
+        less = [
+            {name: value for name, value in item.items() if name not in ("id", "content")}
+            if item["type"] == "reasoning"
+            else item
+            for item in got.echo
+        ]
         seen, _ = to.ask(Ask([user("Hi"), Echo(less), user("And?")], own=thinks()))
         assert [one.signature for one in seen.all(Thought)] == [SIGNATURE] + [DATA] * len(redacted)
 
@@ -149,7 +154,9 @@ def test_15_signed_calls(to: Pair) -> None:
 )
 def test_16_issuer(to: Pair) -> None:
     call, thought = fresh(ROME), Thought("Hm.", SIGNATURE)
-    said = (Thought("Hm."), dataclasses.replace(call, signature=SIGNATURE)) if to.provider == "gemini" else (thought, call)
+    said = (
+        (Thought("Hm."), dataclasses.replace(call, signature=SIGNATURE)) if to.provider == "gemini" else (thought, call)
+    )
     _, got = to.ask(Ask([user("Rome?")], (WEATHER,), own=thinks()), answer(*said))
     turns = [user("Rome?"), Echo(got.echo), results(Result(call.id, (Text("7 °C"),)))]
     seen, _ = to.ask(Ask(turns, (WEATHER,), own=thinks()))
@@ -193,7 +200,9 @@ def test_17_caching(to: Pair) -> None:
     assert "cache" not in got.warnings
 
 
-@fidelity(18, "`reasoning_content` is a string", na=dict.fromkeys(("responses", "messages"), "It is a field of OpenAI Chat."))
+@fidelity(
+    18, "`reasoning_content` is a string", na=dict.fromkeys(("responses", "messages"), "It is a field of OpenAI Chat.")
+)
 def test_18_reasoning_content(to: Pair) -> None:
     _, got = to.ask(Ask([user("Hi")], own=thinks()), answer(Thought("Let me think.", SIGNATURE), "Hello."))
     assert [one.text for one in got.thoughts] == ["Let me think."] and got.text == "Hello."

@@ -11,7 +11,12 @@ from fidelity.words import Ask, Result, Schema, Text, Tool, answer, assistant, r
 
 fidelity = pytest.mark.fidelity
 
-NODE = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"], "additionalProperties": False}
+NODE = {
+    "type": "object",
+    "properties": {"label": {"type": "string"}},
+    "required": ["label"],
+    "additionalProperties": False,
+}
 TREE = {
     "type": "object",
     "properties": {
@@ -27,7 +32,10 @@ TREE = {
 SAID = '{"name": "a", "size": null, "node": {"label": "b"}, "kind": "leaf"}'
 
 
-@fidelity(29, "A strict schema takes each vendor's own form, and its subset: what doesn't fit is rewritten, or there is a warning")
+@fidelity(
+    29,
+    "A strict schema takes each vendor's own form, and its subset: what doesn't fit is rewritten, or there is a warning",
+)
 def test_29_schemas(to: Pair) -> None:
     seen, got = to.ask(Ask([user("Go")], schema=Schema(TREE, "tree")), answer(SAID))
     assert json.loads(got.text) == json.loads(SAID)
@@ -61,7 +69,9 @@ def test_30_choices(to: Pair) -> None:
     # A history of calls needs its tools, chosen or not.
     told = [user("Rome?"), assistant(ROME), results(Result(ROME.id, (Text("7 °C"),))), user("Thanks.")]
     seen, _ = to.ask(Ask(told, tools, choice="none"))
-    assert "weather" in [tool.name for tool in seen.tools] and seen.choice == (None if to.provider == "bedrock" else "none")
+    assert "weather" in [tool.name for tool in seen.tools] and seen.choice == (
+        None if to.provider == "bedrock" else "none"
+    )
     seen, got = to.ask(Ask([user("Go")], tools, parallel=False))
     match to.provider:
         case "openai" | "openai-responses":
@@ -79,7 +89,11 @@ NO_BETAS = "Only clients of Anthropic Messages send `anthropic-beta`."
 KNOWN, UNHEARD_OF = "context-1m-2025-08-07", "teleport-2031-01-01"
 
 
-@fidelity(31, "`anthropic-beta`: what the target knows goes on, on Bedrock in the body; the rest is a warning", na={"chat": NO_BETAS, "responses": NO_BETAS})
+@fidelity(
+    31,
+    "`anthropic-beta`: what the target knows goes on, on Bedrock in the body; the rest is a warning",
+    na={"chat": NO_BETAS, "responses": NO_BETAS},
+)
 def test_31_betas(to: Pair) -> None:
     seen, got = to.ask(Ask([user("Hi")], headers={"anthropic-beta": f"{KNOWN},{UNHEARD_OF}"}))
     match to.provider:
@@ -132,7 +146,10 @@ def values(value: Any) -> list:
     return [value] if inner is None else [found for one in inner for found in values(one)]
 
 
-@fidelity(32, "Stop texts, `top_k`, `seed`, penalties, `logprobs`, `n`: honoured, or a warning, or a 400 where the answer would differ")
+@fidelity(
+    32,
+    "Stop texts, `top_k`, `seed`, penalties, `logprobs`, `n`: honoured, or a warning, or a 400 where the answer would differ",
+)
 def test_32_settings(to: Pair) -> None:
     said = answer("Hello.")
     body = b"".join(to.wire.stream(said)) if to.stream else json.dumps(to.wire.whole(said)).encode()

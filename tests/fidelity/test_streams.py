@@ -17,7 +17,11 @@ SCRIPTS = "Grüße, 漢字, 🇺🇳👩‍👧 and \u2028 lines"
 HELLO = Ask([user("Hi")])
 
 
-@fidelity(19, "Events that come split anywhere, in UTF-8 too, without a space, with CRLF, comments, pings, or several at once", streams=(True,))
+@fidelity(
+    19,
+    "Events that come split anywhere, in UTF-8 too, without a space, with CRLF, comments, pings, or several at once",
+    streams=(True,),
+)
 def test_19_bytes(to: Pair) -> None:
     said = answer(SCRIPTS, pieces=3)
     frames = to.wire.stream(said)
@@ -26,7 +30,9 @@ def test_19_bytes(to: Pair) -> None:
         _, got = to.ask(HELLO, said)
         assert got.text == SCRIPTS
         return
-    plain = [frame.replace(b"\r\n", b"\n").replace(b"data: ", b"data:").replace(b"event: ", b"event:") for frame in frames]
+    plain = [
+        frame.replace(b"\r\n", b"\n").replace(b"data: ", b"data:").replace(b"event: ", b"event:") for frame in frames
+    ]
     odd = b": a comment\n\n" + b":\n\n".join(plain)
     for body in (b"".join(plain), odd, odd.replace(b"\n", b"\r\n"), odd.replace(b"\n", b"\r")):
         for at_once in (False, True):
@@ -75,7 +81,12 @@ def call(chunk: dict) -> dict | None:
 ONLY_RESPONSES = dict.fromkeys(("chat", "messages"), "It is about streams of OpenAI Responses.")
 
 
-@fidelity(21, "Every delta has its `.done`, indexes and numbers are right, usage comes with every ending", na=ONLY_RESPONSES, streams=(True,))
+@fidelity(
+    21,
+    "Every delta has its `.done`, indexes and numbers are right, usage comes with every ending",
+    na=ONLY_RESPONSES,
+    streams=(True,),
+)
 def test_21_events(to: Pair) -> None:
     # The grammar is checked by who reads it.
     _, got = to.ask(Ask([user("Rome, Oslo?")], (WEATHER,)), answer("Looking.", ROME, OSLO))
@@ -102,7 +113,11 @@ NOT_GEMINI = dict.fromkeys(("openai", "openai-responses", "anthropic", "bedrock"
 def test_22_gemini_finishes(to: Pair) -> None:
     _, got = to.ask(Ask([user("Rome?")], (WEATHER,)), answer("Looking.", ROME))
     assert got.finish == "tool_calls"
-    candidate = {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "Malformed function call: print(", "index": 0}
+    candidate = {
+        "finishReason": "MALFORMED_FUNCTION_CALL",
+        "finishMessage": "Malformed function call: print(",
+        "index": 0,
+    }
     body = {"candidates": [candidate], "modelVersion": to.wire.MODEL, "responseId": "mAGdaL-1Bq2zmtkP"}
     data = to.wire.frame(body) if to.stream else json.dumps(body).encode()
     got = to.send(Ask([user("Rome?")], (WEATHER,)), to.reply(data))

@@ -24,7 +24,10 @@ TOLD = {
 }
 
 
-@fidelity(26, "OpenAI's input has cached tokens in it, Anthropic's has not; counts add up; writes of 5 minutes and an hour apart")
+@fidelity(
+    26,
+    "OpenAI's input has cached tokens in it, Anthropic's has not; counts add up; writes of 5 minutes and an hour apart",
+)
 def test_26_usage(to: Pair) -> None:
     _, got = to.ask(Ask([user("Hi")]), answer("Hello.", usage=SPENT))
     told = TOLD[to.provider]
@@ -43,7 +46,9 @@ BARE = {
     "gemini": {"promptTokenCount": 12, "candidatesTokenCount": 7, "totalTokenCount": 19},
 }
 NOTHING = {
-    "chat": dict.fromkeys(("temperature", "stop", "tools", "tool_choice", "response_format", "seed", "user", "logprobs"), None),
+    "chat": dict.fromkeys(
+        ("temperature", "stop", "tools", "tool_choice", "response_format", "seed", "user", "logprobs"), None
+    ),
     "responses": dict.fromkeys(("temperature", "tools", "text", "reasoning", "user", "top_p", "instructions"), None),
     "messages": dict.fromkeys(("temperature", "stop_sequences", "system", "tools", "thinking", "metadata"), None),
 }
@@ -77,7 +82,10 @@ def replies(to: Pair, vectors: list[list[float]]) -> list[Reply]:
             # One request for each.
             return [Reply(json.dumps({"embedding": one, "inputTextTokenCount": 2}).encode()) for one in vectors]
         case "gemini":
-            body = {"embeddings": [{"values": one} for one in vectors], "usageMetadata": {"promptTokenCount": 2 * len(vectors)}}
+            body = {
+                "embeddings": [{"values": one} for one in vectors],
+                "usageMetadata": {"promptTokenCount": 2 * len(vectors)},
+            }
         case _:
             data = [{"object": "embedding", "index": at, "embedding": one} for at, one in enumerate(vectors)]
             count = 2 * len(vectors)
@@ -94,7 +102,9 @@ def embed(to: Pair, body: dict, vectors: list[list[float]]) -> dict:
     to.vendor.requests.clear()
     to.vendor.faults.clear()
     asked = {"model": f"{plugin}/{TITAN if to.provider == 'bedrock' else model}"} | body
-    answered = to.http.post(f"{to.evenhand.url}/v1/embeddings", json=asked, headers={"authorization": f"Bearer {to.key}"})
+    answered = to.http.post(
+        f"{to.evenhand.url}/v1/embeddings", json=asked, headers={"authorization": f"Bearer {to.key}"}
+    )
     assert answered.status_code == 200, (answered.text, to.vendor.faults)
     return answered.json()
 
@@ -130,5 +140,7 @@ def test_28_embeddings(to: Pair) -> None:
         assert to.asked()[-1].json["input"] == [[1, 2], [3]]
     else:
         asked = {"model": f"{to.provider}/{TITAN if to.provider == 'bedrock' else to.wire.MODEL}", "input": [[1, 2]]}
-        refused = to.http.post(f"{to.evenhand.url}/v1/embeddings", json=asked, headers={"authorization": f"Bearer {to.key}"})
+        refused = to.http.post(
+            f"{to.evenhand.url}/v1/embeddings", json=asked, headers={"authorization": f"Bearer {to.key}"}
+        )
         assert refused.status_code == 400 and "input" in refused.text

@@ -180,7 +180,6 @@ class Got:
     usage: Usage | None = None
     echo: list[dict] = field(default_factory=list)
     """The answer as the client sends it back."""
-    error: dict | None = None
 
     @property
     def text(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from fidelity.sse import events
-from fidelity.words import Ask, Call, Echo, Got, Image, Refusal, Result, Text, Thought, Turn, Usage
+from fidelity.words import Ask, Call, Echo, Got, Image, Refusal, Text, Thought, Turn, Usage
 
 PATH = "/v1/chat/completions"
 NATIVE = "openai"
@@ -21,7 +21,9 @@ def write(ask: Ask, model: str, stream: bool) -> dict:
     if ask.tools:
         body["tools"] = [{"type": "function", "function": _tool(tool)} for tool in ask.tools]
     if ask.choice:
-        body["tool_choice"] = ask.choice if isinstance(ask.choice, str) else {"type": "function", "function": {"name": ask.choice[1]}}
+        body["tool_choice"] = (
+            ask.choice if isinstance(ask.choice, str) else {"type": "function", "function": {"name": ask.choice[1]}}
+        )
     if ask.parallel is not None:
         body["parallel_tool_calls"] = ask.parallel
     if ask.schema:
@@ -49,7 +51,10 @@ def _turn(turn: Turn | Echo) -> list[dict]:
         for one in turn.parts
         if isinstance(one, Call)
     ]
-    message: dict[str, Any] = {"role": "assistant", "content": _content([one for one in turn.parts if isinstance(one, Text)])}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": _content([one for one in turn.parts if isinstance(one, Text)]),
+    }
     thoughts = "".join(one.text for one in turn.parts if isinstance(one, Thought))
     return [message | ({"reasoning_content": thoughts} if thoughts else {}) | ({"tool_calls": calls} if calls else {})]
 
@@ -64,7 +69,10 @@ def _content(parts) -> Any:
 
 def _part(part: Text | Image) -> dict:
     if isinstance(part, Image):
-        return {"type": "image_url", "image_url": {"url": f"data:{part.kind};base64,{base64.b64encode(part.data).decode()}"}}
+        return {
+            "type": "image_url",
+            "image_url": {"url": f"data:{part.kind};base64,{base64.b64encode(part.data).decode()}"},
+        }
     mark = {"cache_control": {"type": "ephemeral", "ttl": part.cache}} if part.cache else {}
     return {"type": "text", "text": part.text} | mark
 
@@ -128,7 +136,13 @@ def _chunks(got: Got, usage: bool) -> tuple[dict, str, dict | None]:
         for piece in delta.get("tool_calls") or []:
             calls = message.setdefault("tool_calls", [])
             if piece["index"] == len(calls):
-                calls.append({"id": piece["id"], "type": piece["type"], "function": {"name": piece["function"]["name"], "arguments": ""}})
+                calls.append(
+                    {
+                        "id": piece["id"],
+                        "type": piece["type"],
+                        "function": {"name": piece["function"]["name"], "arguments": ""},
+                    }
+                )
             assert piece["index"] == len(calls) - 1, "calls follow one another"
             calls[-1]["function"]["arguments"] += piece["function"].get("arguments") or ""
     finishes = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]

@@ -36,7 +36,9 @@ def write(ask: Ask, model: str, stream: bool) -> dict:
     body["messages"] = [_turn(turn) for turn in turns]
     if ask.tools:
         body["tools"] = [_tool(tool) for tool in ask.tools]
-    choice = dict(CHOICES[ask.choice or "auto"] if not isinstance(ask.choice, tuple) else {"type": "tool", "name": ask.choice[1]})
+    choice = dict(
+        CHOICES[ask.choice or "auto"] if not isinstance(ask.choice, tuple) else {"type": "tool", "name": ask.choice[1]}
+    )
     if ask.parallel is not None:
         choice["disable_parallel_tool_use"] = not ask.parallel
     if ask.choice or ask.parallel is not None:
@@ -73,12 +75,20 @@ def _block(part: Any) -> dict:
         case Text(text, cache):
             return {"type": "text", "text": text} | _mark(cache)
         case Image(data, kind):
-            return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": base64.b64encode(data).decode()}}
+            return {
+                "type": "image",
+                "source": {"type": "base64", "media_type": kind, "data": base64.b64encode(data).decode()},
+            }
         case Call(id, name, arguments):
             return {"type": "tool_use", "id": id, "name": name, "input": json.loads(arguments or "{}")}
         case Result(id, parts, error, cache):
             content = {"content": [_block(one) for one in parts]} if parts else {}
-            return {"type": "tool_result", "tool_use_id": id} | content | ({"is_error": True} if error else {}) | _mark(cache)
+            return (
+                {"type": "tool_result", "tool_use_id": id}
+                | content
+                | ({"is_error": True} if error else {})
+                | _mark(cache)
+            )
         case Thought(text, signature, hidden):
             if hidden:
                 return {"type": "redacted_thinking", "data": signature}
@@ -100,7 +110,9 @@ def read(got: Got, stream: bool, usage: bool = True) -> None:
                 got.parts.append(Thought("", block["data"], hidden=True))
             case "tool_use":
                 assert isinstance(block["input"], dict)
-                got.parts.append(Call(block["id"], block["name"], block["input"].get(CUT) or json.dumps(block["input"])))
+                got.parts.append(
+                    Call(block["id"], block["name"], block["input"].get(CUT) or json.dumps(block["input"]))
+                )
     assert message["stop_reason"], "an answer says why it ended"
     got.finish = FINISH[message["stop_reason"]]
     got.body = message
@@ -118,7 +130,12 @@ def read(got: Got, stream: bool, usage: bool = True) -> None:
     )
 
 
-DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature", "input_json_delta": "partial_json"}
+DELTAS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
 
 
 def _stream(got: Got) -> dict:
@@ -163,7 +180,9 @@ def _stream(got: Got) -> dict:
     assert opened is None, "every block is stopped"
     message |= said[-2]["delta"]
     # Cumulative: a count that comes again replaces the first.
-    message["usage"] = message["usage"] | {name: count for name, count in said[-2]["usage"].items() if count is not None}
+    message["usage"] = message["usage"] | {
+        name: count for name, count in said[-2]["usage"].items() if count is not None
+    }
     return message
 
 

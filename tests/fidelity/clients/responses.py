@@ -30,7 +30,12 @@ def write(ask: Ask, model: str, stream: bool) -> dict:
     if ask.parallel is not None:
         body["parallel_tool_calls"] = ask.parallel
     if ask.schema:
-        form = {"type": "json_schema", "name": ask.schema.name, "schema": ask.schema.schema, "strict": ask.schema.strict}
+        form = {
+            "type": "json_schema",
+            "name": ask.schema.name,
+            "schema": ask.schema.schema,
+            "strict": ask.schema.strict,
+        }
         body["text"] = {"format": form}
     if stream:
         body["stream"] = True
@@ -48,9 +53,7 @@ def _turn(turn: Turn | Echo) -> list[dict]:
     items: list[dict] = []
     said = [part for part in turn.parts if isinstance(part, Text | Image)]
     if turn.role == "tool":
-        return [
-            {"type": "function_call_output", "call_id": one.id, "output": _output(one.parts)} for one in turn.parts
-        ]
+        return [{"type": "function_call_output", "call_id": one.id, "output": _output(one.parts)} for one in turn.parts]
     for part in turn.parts:
         match part:
             case Call(id, name, arguments):
@@ -71,7 +74,11 @@ def _output(parts: tuple) -> Any:
 
 def _part(part: Text | Image, kind: str) -> dict:
     if isinstance(part, Image):
-        return {"type": "input_image", "detail": "auto", "image_url": f"data:{part.kind};base64,{base64.b64encode(part.data).decode()}"}
+        return {
+            "type": "input_image",
+            "detail": "auto",
+            "image_url": f"data:{part.kind};base64,{base64.b64encode(part.data).decode()}",
+        }
     built: dict[str, Any] = {"type": f"{kind}_text", "text": part.text}
     if kind == "output":
         built["annotations"] = []
@@ -115,8 +122,16 @@ def _finish(got: Got, response: dict) -> str:
 
 
 # What begins, grows and ends, by the events' names.
-OPENS = {"response.output_item.added": "item", "response.content_part.added": "part", "response.reasoning_summary_part.added": "part"}
-CLOSES = {"response.output_item.done": "item", "response.content_part.done": "part", "response.reasoning_summary_part.done": "part"}
+OPENS = {
+    "response.output_item.added": "item",
+    "response.content_part.added": "part",
+    "response.reasoning_summary_part.added": "part",
+}
+CLOSES = {
+    "response.output_item.done": "item",
+    "response.content_part.done": "part",
+    "response.reasoning_summary_part.done": "part",
+}
 GROWS = {
     "response.output_text": "text",
     "response.refusal": "refusal",
@@ -152,7 +167,9 @@ def _stream(got: Got) -> dict:
             assert event["output_index"] == len(added)
             added.append(event["item"]["id"])
         elif kind == "response.output_item.done":
-            assert event["item"]["id"] == added[event["output_index"]] and not [p for p in parts if p[0] == event["output_index"]]
+            assert event["item"]["id"] == added[event["output_index"]] and not [
+                p for p in parts if p[0] == event["output_index"]
+            ]
             done.append((event["output_index"], event["item"]))
         elif kind in OPENS:
             parts.append(_place(event))

@@ -37,7 +37,8 @@ FINISH = {
 
 def check(path: str, headers: dict, body: dict) -> None:
     """Refuses what the vendor refuses."""
-    anthropic_rules.messages(body, headers["anthropic-version"])
+    betas = headers.get("anthropic-beta", "").split(",")
+    anthropic_rules.messages(body, headers["anthropic-version"], [beta.strip() for beta in betas if beta])
 
 
 def streams(path: str, body: dict) -> bool:
@@ -131,7 +132,13 @@ def _block(part: Any) -> dict:
         case Thought(text, signature):
             return {"type": "thinking", "thinking": text, "signature": signature or ""}
         case Call(id, name, arguments):
-            return {"type": "tool_use", "id": id, "name": name, "input": _object(arguments), "caller": {"type": "direct"}}
+            return {
+                "type": "tool_use",
+                "id": id,
+                "name": name,
+                "input": _object(arguments),
+                "caller": {"type": "direct"},
+            }
     raise TypeError(part)
 
 
@@ -149,12 +156,18 @@ def objects(answer: Answer) -> list[dict]:
     opening = message | {"content": [], "stop_reason": None, "stop_sequence": None}
     opening["usage"] = message["usage"] | {"output_tokens": 1}
     built: list[dict] = [{"type": "message_start", "message": opening}, {"type": "ping"}]
-    for index, (block, part) in enumerate(zip(message["content"], answer.parts)):
+    for index, (block, part) in enumerate(zip(message["content"], answer.parts, strict=True)):
         start, deltas = _pieces(answer, block, part)
         built.append({"type": "content_block_start", "index": index, "content_block": start})
         built += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         built.append({"type": "content_block_stop", "index": index})
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens", "output_tokens_details")
+    names = (
+        "input_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens",
+        "output_tokens_details",
+    )
     ending = {name: message[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
     counted = {name: message["usage"][name] for name in names if name in message["usage"]}
     return [*built, {"type": "message_delta", "delta": ending, "usage": counted}, {"type": "message_stop"}]
@@ -189,7 +202,11 @@ def frame(body: dict) -> bytes:
 def error(status: int, message: str) -> tuple[dict, dict]:
     """Header fields and body of a refusal."""
     kinds = {429: "rate_limit_error", 400: "invalid_request_error", 529: "overloaded_error", 500: "api_error"}
-    return {}, {"type": "error", "error": {"type": kinds[status], "message": message}, "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
+    return {}, {
+        "type": "error",
+        "error": {"type": kinds[status], "message": message},
+        "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy",
+    }
 
 
 def broken(message: str) -> bytes:

@@ -70,7 +70,9 @@ def _tools(given: list[dict]) -> list[Tool]:
             tools.append(Tool(last.name, last.schema, last.description, _mark(one), last.strict))
         else:
             spec = one["toolSpec"]
-            tools.append(Tool(spec["name"], spec["inputSchema"]["json"], spec.get("description"), strict=spec.get("strict")))
+            tools.append(
+                Tool(spec["name"], spec["inputSchema"]["json"], spec.get("description"), strict=spec.get("strict"))
+            )
     return tools
 
 
@@ -141,7 +143,9 @@ def _block(part: Any) -> dict:
         case Thought(_, data, True):
             return {"reasoningContent": {"redactedContent": data}}
         case Thought(text, signature):
-            return {"reasoningContent": {"reasoningText": {"text": text} | ({"signature": signature} if signature else {})}}
+            return {
+                "reasoningContent": {"reasoningText": {"text": text} | ({"signature": signature} if signature else {})}
+            }
         case Call(id, name, arguments):
             return {"toolUse": {"toolUseId": id, "name": name, "input": _object(arguments)}}
     raise TypeError(part)
@@ -191,10 +195,16 @@ def stream(answer: Answer) -> list[bytes]:
 def error(status: int, message: str) -> tuple[dict, dict]:
     """Header fields and body of a refusal."""
     kinds = {429: "ThrottlingException", 400: "ValidationException", 500: "InternalServerException"}
-    return {"x-amzn-errortype": f"{kinds[status]}:http://internal.amazon.com/coral/com.amazon.bedrock/"}, {"message": message}
+    return {"x-amzn-errortype": f"{kinds[status]}:http://internal.amazon.com/coral/com.amazon.bedrock/"}, {
+        "message": message
+    }
 
 
 def broken(message: str) -> bytes:
     """What the vendor says when it fails within a stream."""
-    headers = {":message-type": "exception", ":exception-type": "modelStreamErrorException", ":content-type": "application/json"}
+    headers = {
+        ":message-type": "exception",
+        ":exception-type": "modelStreamErrorException",
+        ":content-type": "application/json",
+    }
     return bedrock_api.frame(headers, {"message": message, "originalStatusCode": 500})

@@ -52,7 +52,9 @@ def _choice(choice: Any) -> Any:
 
 
 def _tool(function: dict) -> Tool:
-    return Tool(function["name"], function.get("parameters"), function.get("description"), strict=function.get("strict"))
+    return Tool(
+        function["name"], function.get("parameters"), function.get("description"), strict=function.get("strict")
+    )
 
 
 def _turn(message: dict) -> Turn:
@@ -138,7 +140,8 @@ def _deltas(answer: Answer):
                 function = {"name": name, "arguments": ""}
                 yield {"tool_calls": [{"index": calls, "id": id, "type": "function", "function": function}]}
                 yield from (
-                    {"tool_calls": [{"index": calls, "function": {"arguments": piece}}]} for piece in answer.cut(arguments)
+                    {"tool_calls": [{"index": calls, "function": {"arguments": piece}}]}
+                    for piece in answer.cut(arguments)
                 )
                 calls += 1
 
@@ -148,7 +151,9 @@ def objects(answer: Answer) -> list[dict]:
     head = _head("chat.completion.chunk")
     choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None} for delta in _deltas(answer)]
     choices.append({"index": 0, "delta": {}, "logprobs": None, "finish_reason": FINISH[answer.ended]})
-    return [head | {"choices": [one], "usage": None} for one in choices] + [head | {"choices": [], "usage": usage(answer.usage)}]
+    return [head | {"choices": [one], "usage": None} for one in choices] + [
+        head | {"choices": [], "usage": usage(answer.usage)}
+    ]
 
 
 def stream(answer: Answer) -> list[bytes]:

@@ -55,7 +55,8 @@ def seen(body: dict, headers: dict) -> Seen:
             for turn in body["contents"]
         ],
         tools=[
-            Tool(one["name"], one.get("parametersJsonSchema") or one.get("parameters"), one.get("description")) for one in functions
+            Tool(one["name"], one.get("parametersJsonSchema") or one.get("parameters"), one.get("description"))
+            for one in functions
         ],
         choice=_choice((body.get("toolConfig") or {}).get("functionCallingConfig")),
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),

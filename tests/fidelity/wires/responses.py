@@ -147,5 +147,9 @@ def error(status: int, message: str) -> tuple[dict, dict]:
 
 def broken(message: str) -> bytes:
     """What the vendor says when it fails within a stream."""
-    failed = _opened() | {"status": "failed", "error": {"code": "server_error", "message": message}, "usage": usage(Usage())}
+    failed = _opened() | {
+        "status": "failed",
+        "error": {"code": "server_error", "message": message},
+        "usage": usage(Usage()),
+    }
     return frame({"type": "response.failed", "sequence_number": 99, "response": failed})

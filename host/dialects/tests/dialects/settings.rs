@@ -8,12 +8,9 @@ use types::neutral::*;
 
 /// A request of one word, with any of the settings.
 fn request() -> impl Strategy<Value = GenerateRequest> {
-    let tool = (
-        "[a-z_]{1,8}",
-        prop::option::of(".{1,8}"),
-        prop::option::of(any::<bool>()),
-    );
-    let tools = prop::collection::vec(tool, 1..4);
+    let tool = (prop::option::of(".{1,8}"), prop::option::of(any::<bool>()));
+    // No two have one name.
+    let tools = prop::collection::btree_map("[a-z_]{1,8}", tool, 1..4);
     let choice = prop_oneof![
         Just(ToolChoice::Auto),
         Just(ToolChoice::None),
@@ -70,7 +67,7 @@ fn request() -> impl Strategy<Value = GenerateRequest> {
         )
 }
 
-fn tool_of((name, description, strict): (String, Option<String>, Option<bool>)) -> Tool {
+fn tool_of((name, (description, strict)): (String, (Option<String>, Option<bool>))) -> Tool {
     Tool::Function(FunctionTool {
         name,
         description,
