@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import Evenhand, Plugin, config, provider, responses, secrets
+from harness import Evenhand, config, plugins_for, provider, responses, secrets
 from vendors import AnthropicVendor, BedrockVendor, GeminiVendor, OpenAIVendor
 
 pytest_plugins = ["fidelity.matrix"]
@@ -58,14 +58,10 @@ def own_vendors() -> Iterator[dict]:
         yield {"openai": openai, "anthropic": anthropic}
 
 
-def plugins(vendors: dict) -> list[Plugin]:
-    return [provider(name, vendor) for name, vendor in vendors.items() if name != "openai-responses"]
-
-
 @pytest.fixture(scope="session")
 def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
     """An Evenhand before both vendors, without keys. Tests don't change its configuration."""
-    text = config(*plugins(vendors), responses(vendors["openai"]))
+    text = config(*plugins_for(vendors), responses(vendors["openai"]))
     with Evenhand(tmp_path_factory.mktemp("evenhand"), text, secrets(vendors)) as running:
         yield running
 
@@ -73,6 +69,6 @@ def evenhand(vendors: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def evenhand_with_all(providers: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evenhand]:
     """The same before all providers."""
-    text = config(*plugins(providers), responses(providers["openai"]))
+    text = config(*plugins_for(providers), responses(providers["openai"]))
     with Evenhand(tmp_path_factory.mktemp("all"), text, secrets(providers)) as running:
         yield running

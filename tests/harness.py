@@ -153,6 +153,11 @@ def responses(vendor: Vendor | str, name: str = "openai-responses", **options: A
     return provider("openai", vendor, name, options={"api": "responses", "native": ["openai-responses"]} | options)
 
 
+def plugins_for(vendors: dict[str, Vendor]) -> list[Plugin]:
+    """The plugin for each mock vendor, under its own name."""
+    return [provider(name, vendor) for name, vendor in vendors.items() if name != "openai-responses"]
+
+
 def secret(dialect: str) -> str:
     """The environment variable with a vendor's credential."""
     return f"EVENHAND_TEST_{dialect.upper()}_KEY"

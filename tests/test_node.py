@@ -113,8 +113,8 @@ class TestAnthropic:
     def test_thoughts_go_back(self, came, provider, providers):
         kind, mark = THOUGHTS[provider]
         assert came["thinking"]["kinds"] == ([kind, "text"] if kind else ["text"])
-        assert came["thinking"]["text"].endswith("user: And now?")
-        asked = [request for request in providers[provider].requests if b"And now?" in request.body]
+        assert came["thinking"]["text"].endswith("user: And now, Node?")
+        asked = [request for request in providers[provider].requests if b"And now, Node?" in request.body]
         # Two providers share one vendor.
         (body,) = {request.body.decode() for request in asked if ("responses" in request.path) == ("responses" in provider)}
         assert {known for _, known in THOUGHTS.values() if known and known in body} == ({mark} if mark else set())

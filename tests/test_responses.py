@@ -8,8 +8,7 @@ import httpx
 import openai
 import pytest
 
-from conftest import plugins
-from harness import Evenhand, config, responses, secrets, wait_for
+from harness import Evenhand, config, plugins_for, responses, secrets, wait_for
 
 KEYS = {"TEAM_A": "sk-team-a-0123456789", "TEAM_B": "sk-team-b-0123456789"}
 PROVIDERS = ["openai", "openai-responses", "anthropic", "bedrock", "gemini"]
@@ -18,7 +17,7 @@ PROVIDERS = ["openai", "openai-responses", "anthropic", "bedrock", "gemini"]
 def text(providers: dict, folder, **more) -> str:
     keys = [{"name": name.lower(), "secret": {"env": name}, "models": ["*"]} for name in KEYS]
     store = {"url": f"sqlite://{folder / 'kept.db'}"}
-    return config(*plugins(providers), responses(providers["openai"]), keys=keys, store=store, **more)
+    return config(*plugins_for(providers), responses(providers["openai"]), keys=keys, store=store, **more)
 
 
 @pytest.fixture(scope="module")

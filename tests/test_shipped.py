@@ -31,7 +31,8 @@ def everything(running: Evenhand, **client) -> set[str]:
 
 
 def test_the_default(tmp_path):
-    text = shipped("plugins/default.toml", {"../target/plugins": PLUGINS})
+    places = {"../target/plugins": PLUGINS, "../target/evenhand.db": tmp_path / "evenhand.db"}
+    text = shipped("plugins/default.toml", places)
     checked = check(tmp_path, text)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     # Its ports may be taken.

@@ -47,7 +47,7 @@ const uses = {
     const thinking = { type: "enabled", budget_tokens: 1024 };
     const turns = { ...asked, max_tokens: 4096, thinking };
     const first = await client.messages.stream({ model, ...turns }).finalMessage();
-    const messages = [...asked.messages, { role: "assistant", content: first.content }, { role: "user", content: "And now?" }];
+    const messages = [...asked.messages, { role: "assistant", content: first.content }, { role: "user", content: "And now, Node?" }];
     const second = await client.messages.create({ model, ...turns, messages });
     return { kinds: first.content.map((block) => block.type), text: message(second).text };
   },

@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use dialects::openai::responses::{
-    self, Frame, Past, Settings, Stored, Stream, Turn, previous_not_found,
-};
-use dialects::{Asked, Encoder, Form, Wire};
+use dialects::responses::{self, Frame, Past, Settings, Stored, Stream, previous_not_found};
+use dialects::{Asked, Encoder, Response};
 use serde_json::Value;
 use store::{Kept, Progress, Store, Work};
 use types::neutral::Event;
@@ -45,27 +43,10 @@ impl Lasting {
         keeper.is_some_and(|keeper| keeper.runs.is_some())
     }
 
-    /// The id of its answer.
-    pub(crate) fn id(&self) -> Option<&str> {
+    /// What is kept of its request.
+    pub(crate) fn response(&self) -> Option<&Response> {
         match &self.asked {
-            Asked::Generate {
-                form: Form::OpenAiResponses(of),
-                ..
-            } => Some(&of.settings.id),
-            _ => None,
-        }
-    }
-
-    /// Writes and keeps its answer; `model` is the client's name of it.
-    pub(crate) fn writer(&self, model: &str) -> Option<Writer> {
-        match (&self.asked, &self.keeper) {
-            (
-                Asked::Generate {
-                    form: Form::OpenAiResponses(of),
-                    ..
-                },
-                Some(keeper),
-            ) => Some(Writer::new(&of.settings, &of.input, model, keeper.clone())),
+            Asked::Generate { form, .. } => form.response(),
             _ => None,
         }
     }
@@ -85,11 +66,9 @@ impl Calls {
             return Ok(None);
         };
         let owner = caller.name();
-        let counts = match request.wire {
-            Wire::OpenAiResponses => false,
-            Wire::OpenAiInputTokens => true,
-            _ => return Ok(None),
-        };
+        if !request.wire.refers() {
+            return Ok(None);
+        }
         let references = responses::references(&request.body)?;
         let refers = references.previous_response_id.is_some() || !references.items.is_empty();
         let past = match refers {
@@ -99,7 +78,7 @@ impl Calls {
             }
             false => Past::default(),
         };
-        if counts {
+        if request.wire.counts() {
             let asked = Asked::Count(responses::parse_count(&request.body, &past)?);
             let keeper = None;
             return Ok(refers.then_some(Lasting { asked, keeper }));
@@ -124,10 +103,7 @@ impl Calls {
             owner: owner.into(),
             runs: background.then(|| self.runs.clone()),
         });
-        let asked = Asked::Generate {
-            request: turn.request.clone(),
-            form: Form::OpenAiResponses(Box::new(turn.into())),
-        };
+        let asked = turn.into();
         Ok(Some(Lasting { asked, keeper }))
     }
 }
@@ -259,11 +235,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(settings: &Settings, input: &[Value], model: &str, keeper: Keeper) -> Self {
+    pub(crate) fn new(of: &Response, model: &str, keeper: Keeper) -> Self {
         Self {
-            stream: Stream::new(settings, model),
-            input: input.to_vec(),
-            id: settings.id.clone(),
+            stream: Stream::new(&of.settings, model),
+            input: of.input.clone(),
+            id: of.settings.id.clone(),
             waits: keeper.runs.is_some(),
             keeper,
         }
@@ -313,22 +289,4 @@ fn text(frames: &[Frame]) -> String {
     let mut text = String::new();
     frames.iter().for_each(|frame| frame.write(&mut text));
     text
-}
-
-/// A turn that is answered later: what there is of it now.
-pub(crate) fn queued(asked: &Asked, model: &str) -> Option<Stored> {
-    match asked {
-        Asked::Generate {
-            request,
-            form: Form::OpenAiResponses(of),
-        } => Some(
-            Turn {
-                request: request.clone(),
-                settings: of.settings.clone(),
-                input: of.input.clone(),
-            }
-            .queued(model),
-        ),
-        _ => None,
-    }
 }

@@ -159,14 +159,13 @@ impl Calls {
             .targets(&self.catalog.now(), caller, &scan.model)
             .is_empty()
         {
-            return self.run_lasting(caller, &request, None).await;
+            return self.run_lasting(caller, &request, scan, None).await;
         }
         match self.lasting(caller, &request).await? {
             Some(lasting) if lasting.in_background() => {
-                let begun = self.begin(caller, request, &scan.model, lasting, scan.stream);
-                begun.await
+                self.begin(caller, request, scan, lasting).await
             }
-            lasting => self.run_lasting(caller, &request, lasting).await,
+            lasting => self.run_lasting(caller, &request, scan, lasting).await,
         }
     }
 
@@ -182,9 +181,9 @@ impl Calls {
         &self,
         caller: &Caller,
         request: &Request,
+        scan: Scan,
         lasting: Option<Lasting>,
     ) -> Result<Reply, Error> {
-        let scan = dialects::native::scan(&request.body)?;
         let now = self.catalog.now().clone();
         let targets = self.targets(&now, caller, &scan.model);
         let lasts = lasting.is_some();

@@ -2,7 +2,7 @@
 
 use async_stream::stream;
 use bytes::Bytes;
-use dialects::openai::responses;
+use dialects::responses;
 use dialects::{Answer, Asked, Encoder, Form, Whole};
 use futures::StreamExt;
 use sandbox::Events;
@@ -96,13 +96,10 @@ impl Attempt<'_> {
                 _ => None,
             });
             let headers = self.headers(SSE, warnings);
-            let writer =
-                match (form, keeper) {
-                    (Form::OpenAiResponses(of), Some(keeper)) => Written::Kept(Box::new(
-                        Writer::new(&of.settings, &of.input, model, keeper),
-                    )),
-                    _ => Written::Told(form.encoder(model)),
-                };
+            let writer = match (form.response(), keeper) {
+                (Some(of), Some(keeper)) => Written::Kept(Box::new(Writer::new(of, model, keeper))),
+                _ => Written::Told(form.encoder(model)),
+            };
             self.count(|record| record.status = 200);
             let body = encoded(events, first, writer, self.record.take());
             return Ok(Reply {
@@ -118,8 +115,8 @@ impl Attempt<'_> {
             said.into_iter().for_each(|event| answer.push(event));
             batch = events.next().await?;
         }
-        let whole = match (form, keeper) {
-            (Form::OpenAiResponses(of), Some(keeper)) => {
+        let whole = match (form.response(), keeper) {
+            (Some(of), Some(keeper)) => {
                 let whole = responses::whole(&of.settings, &of.input, answer, model);
                 let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
                 keeper.keep(&stored, &[]).await?;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_stream::stream;
 use bytes::Bytes;
-use dialects::openai::responses::{self, Page, not_cancellable, not_found};
+use dialects::native::Scan;
+use dialects::responses::{self, Page, not_cancellable, not_found};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use store::{Kept, Progress, Store, Work};
 use tokio::time::{interval, sleep};
 use types::{Error, ErrorCode};
 
-use crate::kept::{self, Lasting, read, write};
+use crate::kept::{Lasting, Writer, read, write};
 use crate::{Caller, Calls, Reply, Request};
 
 /// Most answers that this host gives in the background at a time: each holds its request.
@@ -75,7 +76,7 @@ impl Calls {
     /// # Errors
     /// There is none of this id that is the caller's.
     pub async fn forget_response(&self, caller: &Caller, id: &str) -> Result<Value, Error> {
-        let forgotten = self.stored(id)?.forget(caller.name(), id).await?;
+        let forgotten = self.store_for(id)?.forget(caller.name(), id).await?;
         if !forgotten {
             return Err(not_found("Response", id));
         }
@@ -88,7 +89,7 @@ impl Calls {
     /// # Errors
     /// There is none of this id that is the caller's, or it is not in the background.
     pub async fn cancel_response(&self, caller: &Caller, id: &str) -> Result<Value, Error> {
-        let store = self.stored(id)?;
+        let store = self.store_for(id)?;
         let mut stored = read(&self.kept(caller, id).await?)?;
         if stored.response["background"] != true {
             return Err(not_cancellable());
@@ -117,7 +118,7 @@ impl Calls {
         self.runs.ended().await;
     }
 
-    fn stored(&self, id: &str) -> Result<&Store, Error> {
+    fn store_for(&self, id: &str) -> Result<&Store, Error> {
         self.store.as_ref().ok_or_else(|| {
             let mut error = not_found("Response", id);
             error.message += " No [store] is configured here.";
@@ -126,7 +127,7 @@ impl Calls {
     }
 
     async fn kept(&self, caller: &Caller, id: &str) -> Result<Kept, Error> {
-        let kept = self.stored(id)?.kept(caller.name(), id).await?;
+        let kept = self.store_for(id)?.kept(caller.name(), id).await?;
         kept.ok_or_else(|| not_found("Response", id))
     }
 
@@ -135,12 +136,13 @@ impl Calls {
         &self,
         caller: &Caller,
         request: Request,
-        model: &str,
+        scan: Scan,
         lasting: Lasting,
-        streams: bool,
     ) -> Result<Reply, Error> {
-        let store = self.stored("")?.clone();
-        let id = lasting.id().unwrap_or_default().to_owned();
+        let lost = || Error::new(ErrorCode::Internal, "there is nothing to answer");
+        let queued = lasting.response().map(|of| of.queued(&scan.model));
+        let (queued, keeper) = queued.zip(lasting.keeper.clone()).ok_or_else(lost)?;
+        let (store, id) = (keeper.store, queued.id().to_owned());
         let entry = self.runs.begin(&id, RUNS).ok_or_else(|| {
             let message = format!("{RUNS} answers are given in the background already; try again");
             Error {
@@ -148,14 +150,11 @@ impl Calls {
                 ..Error::new(ErrorCode::Overloaded, message)
             }
         })?;
-        let lost = || Error::new(ErrorCode::Internal, "there is nothing to answer");
-        let queued = kept::queued(&lasting.asked, model).ok_or_else(lost)?;
         let items: Vec<&str> = queued.item_ids().collect();
         let value = write(&queued);
         store.keep(caller.name(), &id, &items, &value, true).await?;
-        let run = self
-            .clone()
-            .run_on(caller.clone(), request, lasting, model.to_owned());
+        let streams = scan.stream;
+        let run = self.clone().run_on(caller.clone(), request, scan, lasting);
         let (calls, going) = (self.clone(), id.clone());
         let task = tokio::spawn(async move {
             let _entry = entry;
@@ -183,9 +182,16 @@ impl Calls {
     }
 
     /// Gives an answer to nobody but the store.
-    async fn run_on(self, caller: Caller, request: Request, lasting: Lasting, model: String) {
-        let writer = lasting.writer(&model);
-        let failed = match self.run_lasting(&caller, &request, Some(lasting)).await {
+    async fn run_on(self, caller: Caller, request: Request, scan: Scan, lasting: Lasting) {
+        let keeper = lasting.keeper.clone();
+        let writer = lasting
+            .response()
+            .zip(keeper)
+            .map(|(of, keeper)| Writer::new(of, &scan.model, keeper));
+        let failed = match self
+            .run_lasting(&caller, &request, scan, Some(lasting))
+            .await
+        {
             // What goes wrong from here on is in its events.
             Ok(mut reply) => {
                 while let Some(Ok(_)) = reply.body.next().await {}
@@ -217,7 +223,7 @@ impl Calls {
         id: &str,
         after: Option<u64>,
     ) -> Result<(Work, Vec<(u64, String)>), Error> {
-        let store = self.stored(id)?;
+        let store = self.store_for(id)?;
         // Its state first: what is over has all its events.
         let work = store.work(caller.name(), id).await?;
         let work = work.ok_or_else(|| not_found("Response", id))?;

@@ -2,10 +2,10 @@ use serde_json::Value;
 use types::Error;
 
 use crate::{
-    Answer, Encoder, Whole, anthropic,
+    Answer, Asked, Encoder, Whole, anthropic,
     openai::{
         self,
-        responses::{Settings, Turn},
+        responses::{Settings, Stored, Stream, Turn},
     },
 };
 
@@ -33,6 +33,14 @@ pub struct Response {
 }
 
 impl Form {
+    /// What a response repeats of its request, where it is one.
+    pub fn response(&self) -> Option<&Response> {
+        match self {
+            Self::OpenAiResponses(of) => Some(of),
+            Self::OpenAiChat { .. } | Self::AnthropicMessages => None,
+        }
+    }
+
     /// Writes a streamed answer; `model` is the client's name of it.
     pub fn encoder(&self, model: &str) -> Box<dyn Encoder> {
         match self {
@@ -58,11 +66,24 @@ impl Form {
     }
 }
 
-impl From<Turn> for Response {
+impl Response {
+    /// What is to be stored of an answer that waits in the background; `model` is the client's name of it.
+    pub fn queued(&self, model: &str) -> Stored {
+        let mut stream = Stream::new(&self.settings, model);
+        stream.queue(&mut Vec::new());
+        stream.stored(&self.input)
+    }
+}
+
+impl From<Turn> for Asked {
     fn from(turn: Turn) -> Self {
-        Self {
+        let response = Response {
             settings: turn.settings,
             input: turn.input,
+        };
+        Self::Generate {
+            request: turn.request,
+            form: Form::OpenAiResponses(Box::new(response)),
         }
     }
 }

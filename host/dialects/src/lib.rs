@@ -32,5 +32,7 @@ pub use encoder::Encoder;
 pub use errors::Dialect;
 pub use form::{Form, Response};
 pub use models::ListedModel;
+/// Answers that are kept, of the one dialect that has such.
+pub use openai::responses;
 pub use whole::Whole;
 pub use wire::{Asked, Wire};

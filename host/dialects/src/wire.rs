@@ -142,10 +142,7 @@ impl Wire {
                         "is not kept here: use `previous_response_id`",
                     ));
                 }
-                Asked::Generate {
-                    request: turn.request.clone(),
-                    form: Form::OpenAiResponses(Box::new(turn.into())),
-                }
+                turn.into()
             }
             Self::OpenAiInputTokens => {
                 Asked::Count(responses::parse_count(body, &Past::default())?)
@@ -156,6 +153,16 @@ impl Wire {
             },
             Self::AnthropicCountTokens => Asked::Count(anthropic::messages::parse_count(body)?),
         })
+    }
+
+    /// May a request refer to answers that are kept?
+    pub fn refers(self) -> bool {
+        matches!(self, Self::OpenAiResponses | Self::OpenAiInputTokens)
+    }
+
+    /// Does it ask for a number of tokens only?
+    pub fn counts(self) -> bool {
+        matches!(self, Self::OpenAiInputTokens | Self::AnthropicCountTokens)
     }
 
     /// Takes what header fields ask for: `anthropic-beta`, which the body may have as `betas` too.

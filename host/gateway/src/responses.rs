@@ -5,16 +5,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use dialects::Dialect;
-use dialects::openai::responses::Page;
+use dialects::responses::{DIALECT, Page};
 use serde_json::Value;
 use types::Error;
 use url::form_urlencoded;
 
 use crate::answer::{self, failed};
 use crate::data::Plane;
-
-const DIALECT: Dialect = Dialect::OpenAi;
 
 /// The routes of kept answers.
 pub(crate) fn routes() -> Router<Plane> {

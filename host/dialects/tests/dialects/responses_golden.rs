@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use dialects::openai::responses::{Page, Past, Stream, Turn, deleted, input_items, parse};
+use dialects::openai::responses::{Page, Past, Stored, Stream, Turn, deleted, input_items, parse};
 use dialects::{Dialect, Encoder, Wire};
 use serde_json::{Value, json};
 use types::{Error, ErrorCode, neutral::*};
@@ -162,11 +162,8 @@ fn texts() {
     record("failed", &turn(json!({})), &events[..3], Some(&error));
     let background = turn(json!({ "background": true, "previous_response_id": null }));
     record("background", &background, &text("hi"), None);
-    golden_json("queued.json", &background.queued("a/m").response);
-    golden_json(
-        "cancelled.json",
-        &background.queued("a/m").cancelled().response,
-    );
+    golden_json("queued.json", &queued(&background).response);
+    golden_json("cancelled.json", &queued(&background).cancelled().response);
 }
 
 #[test]
@@ -262,7 +259,7 @@ fn what_else_is_answered() {
         { "type": "custom_tool_call_output", "call_id": "c", "output": [{ "type": "input_text", "text": "t" }] },
     ]);
     let turn = turn(json!({ "input": input }));
-    let stored = turn.queued("a/m");
+    let stored = queued(&turn);
     let id = |item: &mut Value| {
         let own = item["id"].as_str().expect("an id");
         // The id of the answer is new each time, and those of its items are made of it.
@@ -299,4 +296,9 @@ fn what_else_is_answered() {
     let error = Error::new(ErrorCode::Upstream, "cut");
     golden("native_cut.sse", &tap.fail(&error));
     tap.finish();
+}
+
+fn queued(turn: &Turn) -> Stored {
+    let (settings, input) = (turn.settings.clone(), turn.input.clone());
+    dialects::Response { settings, input }.queued("a/m")
 }

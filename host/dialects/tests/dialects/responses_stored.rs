@@ -1,5 +1,5 @@
 use dialects::openai::responses::{
-    Page, Past, Status, Stored, Stream, deleted, input_items, not_found, parse, shown,
+    Page, Past, Status, Stored, Stream, Turn, deleted, input_items, not_found, parse, shown,
 };
 use dialects::{Dialect, Encoder};
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ fn plain_answers_keep_nothing_beside_their_items() {
 #[test]
 fn answers_in_the_background() {
     let turn = turn(json!({ "background": true, "stream": true }));
-    let queued = turn.queued("a/m");
+    let queued = queued(&turn);
     assert_eq!(queued.response["status"], "queued");
     assert!(!queued.is_over() && queued.id() == "resp_0");
     let past = Past {
@@ -254,4 +254,9 @@ fn what_is_shown_and_what_is_gone() {
         Dialect::OpenAi.error_body(&error),
         json!({ "error": { "message": "Response with id 'resp_1' not found.", "type": "invalid_request_error", "param": null, "code": null } })
     );
+}
+
+fn queued(turn: &Turn) -> Stored {
+    let (settings, input) = (turn.settings.clone(), turn.input.clone());
+    dialects::Response { settings, input }.queued("a/m")
 }

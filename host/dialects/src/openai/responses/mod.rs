@@ -38,6 +38,9 @@ use types::{
 
 use crate::{Dialect, Encoder, Whole, answer::Answer};
 
+/// Whose shapes its errors have.
+pub const DIALECT: Dialect = Dialect::OpenAi;
+
 /// A request, read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
@@ -47,15 +50,6 @@ pub struct Turn {
     pub settings: Settings,
     /// The items of this request, as they are to be stored and listed.
     pub input: Vec<Value>,
-}
-
-impl Turn {
-    /// What is to be stored of an answer that waits in the background; `model` is the client's name of it.
-    pub fn queued(&self, model: &str) -> Stored {
-        let mut stream = Stream::new(&self.settings, model);
-        stream.queue(&mut Vec::new());
-        stream.stored(&self.input)
-    }
 }
 
 /// The answer to a request without `stream`, and what is to be stored of it; `model` is the name that the client used. One
