@@ -31,6 +31,7 @@ mod error;
 pub mod http;
 pub mod names;
 mod provider;
+pub mod schema;
 pub mod sse;
 mod stream;
 mod warnings;

@@ -1,13 +1,13 @@
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Warnings, merge_extensions};
+use evenhand_sdk::{Error, Warnings, merge_extensions, schema};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::Context;
 use crate::config::Config;
 use crate::thinking::Thinking;
+use crate::tools;
 use crate::turns::{Conversation, shorthand};
-use crate::{schema, tools};
 
 /// The wire format that is native here.
 pub(crate) const DIALECT: &str = "anthropic-messages";

@@ -1,12 +1,11 @@
 //! Tools and which of them the model may call.
 
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Warnings};
+use evenhand_sdk::{Error, Warnings, schema};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::{Context, cache_control, fill};
 use crate::request::DIALECT;
-use crate::schema;
 use crate::web_search;
 
 /// Fields of a function that the neutral form has no place for.

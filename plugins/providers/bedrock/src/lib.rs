@@ -15,7 +15,6 @@ mod media;
 mod models;
 mod part;
 mod request;
-mod schema;
 mod stream;
 mod thinking;
 mod tools;

@@ -1,6 +1,6 @@
 use evenhand_sdk::names::Names;
 use evenhand_sdk::types::*;
-use evenhand_sdk::{Error, Warnings, merge_extensions};
+use evenhand_sdk::{Error, Warnings, merge_extensions, schema};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::Context;
@@ -8,8 +8,8 @@ use crate::config::{Config, GuardedStream, Latency};
 use crate::extra::{Extra, MESSAGES};
 use crate::family::Family;
 use crate::thinking::Thinking;
+use crate::tools;
 use crate::turns::Conversation;
-use crate::{schema, tools};
 
 /// The vendor's own words, where a client or operator writes them.
 pub(crate) const DIALECT: &str = "bedrock-converse";

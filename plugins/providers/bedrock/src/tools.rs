@@ -1,14 +1,13 @@
 //! Tools and which of them the model may call.
 
-use evenhand_sdk::Error;
 use evenhand_sdk::types::*;
+use evenhand_sdk::{Error, schema};
 use serde_json::{Map, Value, json};
 
 use crate::blocks::{Context, cache_point, name_foreign};
 use crate::extra::{Extra, MESSAGES};
 use crate::family::Family;
 use crate::request::DIALECT;
-use crate::schema;
 use crate::turns::Conversation;
 
 /// Tools that Anthropic defined and the client runs: the vendor takes them beside those of its own form.

@@ -1,9 +1,9 @@
-//! JSON Schemas that the vendor enforces: a subset, into which others are rewritten.
+//! JSON Schemas for vendors that enforce a subset: others are rewritten into it.
 //!
-//! The subset is that of the vendor's own client libraries: objects are closed, and what can't be enforced is said in
-//! the description, so that the model may still follow it.
+//! The subset is the one of structured outputs by constrained decoding: objects are closed, and what can't be enforced (bounds,
+//! lengths, patterns of properties, unknown formats) is said in the description, so that the model may still follow it.
 
-use evenhand_sdk::Warnings;
+use crate::Warnings;
 use serde_json::{Map, Value, json};
 
 /// Keywords that are refused.
@@ -40,7 +40,7 @@ const FORMATS: [&str; 10] = [
 ];
 
 /// Rewrites a schema into the subset. `field` is where it stands in the neutral form.
-pub(crate) fn fit(schema: &mut Value, field: &str, warnings: &mut Warnings) {
+pub fn fit(schema: &mut Value, field: &str, warnings: &mut Warnings) {
     let Value::Object(schema) = schema else {
         return;
     };
