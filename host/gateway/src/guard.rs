@@ -224,12 +224,12 @@ mod tests {
             ("x-api-key", "k"),
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
-            ("anthropic-beta", "x"),
+            ("idempotency-key", "x"),
             ("content-type", "application/json"),
         ]));
         let mut names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["anthropic-beta", "content-type"]);
+        assert_eq!(names, ["content-type", "idempotency-key"]);
         assert_eq!(
             vendor_query("beta=true&api_key=x&Key=y").as_deref(),
             Some("beta=true")

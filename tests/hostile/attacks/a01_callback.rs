@@ -18,10 +18,12 @@ unsafe impl GlobalAlloc for Spinning {
         if SPINS.load(Ordering::Relaxed) {
             hostile::spin();
         }
+        // SAFETY: the caller keeps to what an allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above; what is given back was the system's.
         unsafe { System.dealloc(at, layout) }
     }
 }

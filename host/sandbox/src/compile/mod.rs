@@ -162,6 +162,7 @@ fn invalid() -> String {
               that saw nothing but the component, was made by this process, or was kept with a code that only we can make. What that trusts: docs/security.md, `Compiling`"
 )]
 fn load(engine: &Engine, artifact: &[u8]) -> anyhow::Result<Component> {
+    // SAFETY: made by our own compiler, or kept under our own code; the reason above says where it comes from.
     let loaded = unsafe { Component::deserialize(engine, artifact) };
     loaded
         .map_err(foreign)
