@@ -113,6 +113,22 @@ pub mod generated {
             additional_derives_ignore: ["payload", "request"],
         });
     }
+    pub mod tool {
+        wit_bindgen::generate!({
+            world: "tool-all-world",
+            path: "../../wit",
+            pub_export_macro: true,
+            export_macro_name: "export_tool_world",
+            default_bindings_module: "evenhand_sdk::generated::tool",
+            additional_derives: [PartialEq],
+            with: {
+                "evenhand:plugin/types@0.1.0": crate::generated::provider::evenhand::plugin::types,
+                "evenhand:plugin/log@0.1.0": crate::generated::provider::evenhand::plugin::log,
+                "evenhand:plugin/config@0.1.0": crate::generated::provider::evenhand::plugin::config,
+                "evenhand:plugin/http@0.1.0": crate::generated::provider::evenhand::plugin::http,
+            },
+        });
+    }
     pub mod accelerator {
         wit_bindgen::generate!({
             world: "accelerator",
