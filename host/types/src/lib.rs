@@ -5,5 +5,7 @@
 pub mod config;
 mod error;
 pub mod neutral;
+pub mod session;
+pub mod tool;
 
 pub use error::{Error, ErrorCode, UpstreamError};

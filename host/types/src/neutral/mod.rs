@@ -5,6 +5,7 @@ mod content;
 mod event;
 mod request;
 
+pub(crate) use content::base64_text;
 pub use content::*;
 pub use event::*;
 pub use request::*;
