@@ -1,7 +1,8 @@
 //! For publishers: write an Evenhand plugin in Rust.
 //!
 //! A plugin is a `cdylib` for `wasm32-wasip2` that implements one trait and names it in one macro:
-//! [`Provider`] with [`export_provider!`], or [`Backend`] with [`export_accelerator!`].
+//! [`Provider`] with [`export_provider!`], [`Backend`] with [`export_accelerator!`], or [`Tools`] with [`export_tools!`], which are
+//! best made of types that implement [`Tool`].
 //! The contract itself is `wit/`; this crate gives it plain names.
 //!
 //! ```
@@ -34,16 +35,18 @@ mod provider;
 pub mod schema;
 pub mod sse;
 mod stream;
+mod tool;
 mod warnings;
 
 pub use accelerator::{Backend, BackendGeneration, BackendModel};
 pub use error::Error;
 pub use provider::{Generation, NativeRequest, Provider, answer};
 pub use stream::{StreamTranslator, stream};
+pub use tool::{Answer, Call, Failure, Json, Output, Tool, Tools};
 use types::Event;
 pub use warnings::{Warnings, merge_extensions};
 #[doc(hidden)]
-pub use {accelerator::BackendComponent, provider::ProviderComponent};
+pub use {accelerator::BackendComponent, provider::ProviderComponent, tool::ToolComponent};
 
 /// The example in the guide compiles.
 #[cfg(doctest)]
@@ -81,6 +84,40 @@ pub mod tensors {
 /// Files of model weights that the operator granted.
 pub mod weights {
     pub use crate::generated::provider::evenhand::plugin::weights::{File, names, open};
+}
+
+/// What tools, resources and prompts are made of, as `wit/tool.wit` documents it.
+pub mod tools {
+    pub use crate::generated::tool::evenhand::plugin::tool_types::{
+        ResourceContents, ResourceData, ResourceInfo, ToolContent,
+    };
+    pub use crate::generated::tool::exports::evenhand::plugin::completions::Reference;
+    pub use crate::generated::tool::exports::evenhand::plugin::prompts::{
+        FilledPrompt, PromptArgument, PromptInfo, PromptMessage,
+    };
+    pub use crate::generated::tool::exports::evenhand::plugin::tools::{CallResult, ToolInfo};
+}
+
+/// What a tool may ask of the host, and tell the client behind the call, while it runs.
+pub mod tool_host {
+    pub use crate::generated::tool::evenhand::plugin::tool_host::{
+        Elicited, NoticeLevel, SampleRequest, Sampled, elicit, notify, progress, sample,
+    };
+}
+
+/// A note that the host keeps for this plugin, one for each key and session of a client.
+pub mod state {
+    pub use crate::generated::tool::evenhand::plugin::state::{get, set};
+}
+
+/// Values by key, in namespaces that the operator granted.
+pub mod kv {
+    pub use crate::generated::tool::evenhand::plugin::kv::{delete, get, keys, set};
+}
+
+/// Databases that the operator granted.
+pub mod sql {
+    pub use crate::generated::tool::evenhand::plugin::sql::{Answer, Database, databases, query};
 }
 
 /// The plugin's log.
