@@ -53,6 +53,58 @@ pub mod accelerator {
     });
 }
 
+pub mod tool {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "tool-world",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "evenhand:plugin/types": super::wit,
+            "evenhand:plugin/log": super::provider::evenhand::plugin::log,
+            "evenhand:plugin/config": super::provider::evenhand::plugin::config,
+            "evenhand:plugin/http": super::provider::evenhand::plugin::http,
+        },
+    });
+}
+
+pub mod resources {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "resources-world",
+        exports: { default: async },
+        with: {
+            "evenhand:plugin/types": super::wit,
+            "evenhand:plugin/tool-types": super::tool_types,
+        },
+    });
+}
+
+pub mod prompts {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "prompts-world",
+        exports: { default: async },
+        with: {
+            "evenhand:plugin/types": super::wit,
+            "evenhand:plugin/tool-types": super::tool_types,
+        },
+    });
+}
+
+pub mod completions {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "completions-world",
+        exports: { default: async },
+        with: {
+            "evenhand:plugin/types": super::wit,
+        },
+    });
+}
+
+pub use tool::evenhand::plugin::{kv, sql, state as notes, tool_host, tool_types};
+
 pub use provider::evenhand::plugin::{
     accelerators, config, http, log, tensors, types as wit, weights,
 };

@@ -44,10 +44,7 @@ impl From<&Limits> for Bounds {
 
 /// A new store.
 pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bounds: &Bounds) -> Store<State> {
-    let mut store = Store::new(
-        engine,
-        State::new(shared.clone(), bounds.memory, bounds.handles),
-    );
+    let mut store = Store::new(engine, State::new(shared.clone(), bounds));
     store.limiter(|state| &mut state.memory);
     store.set_max_component_handles(bounds.handles);
     store.set_hostcall_fuel(bounds.hostcall_bytes);

@@ -4,7 +4,11 @@
 use types::neutral;
 use types::{ErrorCode, UpstreamError};
 
-use crate::bindings::wit;
+use types::tool;
+
+use crate::bindings::prompts::exports::evenhand::plugin::prompts as wit_prompts;
+use crate::bindings::tool::exports::evenhand::plugin::tools as wit_tools;
+use crate::bindings::{sql as wit_sql, tool_host, tool_types, wit};
 
 /// Takes a value to the other side.
 pub(crate) trait Cross<To> {
@@ -129,6 +133,42 @@ variant! { wit => neutral:
     FinishReason { Stop Length ContextFull ToolCalls ContentFilter Refusal Paused; StopSequence Other }
     Event { ; Started PartStarted PartDelta PartEnded Part Warning Usage Finished }
     Task { Generate Embed; }
+}
+
+// Tools: what components say.
+record! { tool_types => tool:
+    ResourceInfo { uri name title description media_type size }
+    ResourceContents { uri media_type data }
+}
+variant! { tool_types => tool:
+    ResourceData { ; Text Bytes }
+    ToolContent { ; Text Image Audio Link Resource }
+}
+record! { wit_tools => tool:
+    ToolInfo { name title description input_schema output_schema read_only destructive idempotent open_world }
+    CallResult { content structured is_error }
+}
+record! { wit_prompts => tool:
+    PromptArgument { name description required }
+    PromptInfo { name title description arguments }
+    PromptMessage { role content }
+    FilledPrompt { description messages }
+}
+record! { tool_host => tool:
+    SampleRequest { messages system max_tokens temperature stop }
+}
+// And what they are told.
+record! { tool => tool_host:
+    Sampled { message model stop_reason }
+}
+variant! { tool => tool_host:
+    Elicited { Declined Cancelled; Accepted }
+}
+impl Cross<wit_sql::Answer> for tool::SqlAnswer {
+    fn cross(self) -> wit_sql::Answer {
+        let Self { columns, rows, affected, truncated } = self;
+        wit_sql::Answer { columns, rows, affected, truncated }
+    }
 }
 
 /// An error of a component, to the host's; the caller names the plugin.

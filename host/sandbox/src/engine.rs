@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::Store;
 use tokio::runtime::Handle;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::bindings;
+use crate::bindings::{self, kv, notes, sql, tool_host, tool_types};
 use crate::broker::Broker;
 use crate::compile::Compiler;
 use crate::plugin::{Guest, Plugin};
 use crate::pool::Pool;
 use crate::slice::Guests;
 use crate::state::State;
+use crate::tool_host::Notes;
 use crate::witness::{Nobody, Told, Witness};
 
 /// Calls at a time, over all plugins: more would wait for a core anyway.
@@ -42,6 +44,8 @@ pub struct Sandbox {
     pub(crate) broker: Broker,
     pub(crate) witness: Told,
     pub(crate) compiler: Arc<Compiler>,
+    pub(crate) notes: Notes,
+    pub(crate) store: Option<Store>,
 }
 
 /// An engine, and what it links components to.
@@ -62,6 +66,13 @@ impl Place {
             |state| state,
         )
         .map_err(foreign)?;
+        // What the world of tools has beside: `log`, `config` and `http` are the same for all.
+        tool_host::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+            .and_then(|()| notes::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
+            .and_then(|()| kv::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
+            .and_then(|()| sql::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
+            .and_then(|()| tool_types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
+            .map_err(foreign)?;
         Ok(Self { engine, linker })
     }
 }
@@ -102,6 +113,8 @@ impl Sandbox {
             broker: Broker::default(),
             witness: Arc::new(Nobody),
             compiler: Arc::new(compiler),
+            notes: Notes::default(),
+            store: None,
         })
     }
 }
@@ -114,12 +127,19 @@ impl Sandbox {
         self
     }
 
+    /// The same sandbox, whose tools keep their values in this store.
+    #[must_use]
+    pub fn with_store(mut self, store: Option<Store>) -> Self {
+        self.store = store;
+        self
+    }
+
     /// Makes these the accelerators that providers find. Calls that run keep those that they opened.
     pub fn publish<'a>(&self, plugins: impl Iterator<Item = &'a Plugin>) {
         self.broker
             .publish(plugins.filter_map(|plugin| match &plugin.guest {
                 Guest::Accelerator(kept) => Some(kept.clone()),
-                Guest::Provider(..) => None,
+                Guest::Provider(..) | Guest::Tools(..) => None,
             }));
     }
 }

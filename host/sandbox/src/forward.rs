@@ -57,7 +57,7 @@ impl Plugin {
         let call = self.guests.spawn(async move {
             let _slot = slot;
             let provider = plugin.provider()?;
-            let mut store = plugin.store(provider, 0);
+            let mut store = plugin.store(0)?;
             let handed = hand_on(provider, &mut store, request, body);
             let outcome = timeout(plugin.bounds.deadline, handed).await;
             let outcome = plugin.settle(&store, outcome);

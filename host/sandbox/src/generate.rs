@@ -78,7 +78,10 @@ impl Plugin {
             Ok(provider) => provider,
             Err(error) => return (Err(error), Verdict::Unknown),
         };
-        let mut store = self.store(provider, asked);
+        let mut store = match self.store(asked) {
+            Ok(store) => store,
+            Err(error) => return (Err(error), Verdict::Unknown),
+        };
         let steps = self.steps(provider, &mut store, request, send, pass);
         let outcome = timeout(self.bounds.deadline, steps).await;
         let ended = self.settle(&store, outcome).and_then(|ended| ended);

@@ -6,7 +6,7 @@ use anyhow::Context;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
 use crate::engine::{MEMORIES, POOLED_MEMORY, Sandbox, foreign};
-use crate::load::{BACKEND, NATIVE, PROVIDER, UNKNOWN, ensure_component};
+use crate::load::{BACKEND, NATIVE, PROVIDER, TOOLS, UNKNOWN, ensure_component};
 use crate::logs::printable;
 use crate::plugin::Kind;
 
@@ -62,9 +62,10 @@ impl Sandbox {
         let imports = ty.imports(engine).map(|(name, _)| plain(name)).collect();
         let exports: Vec<String> = ty.exports(engine).map(|(name, _)| plain(name)).collect();
         let has = |name: &str| exports.iter().any(|export| export == name);
-        let kind = match (has(PROVIDER), has(BACKEND)) {
-            (true, false) => Some(Kind::Provider),
-            (false, true) => Some(Kind::Accelerator),
+        let kind = match (has(PROVIDER), has(BACKEND), has(TOOLS)) {
+            (true, false, false) => Some(Kind::Provider),
+            (false, true, false) => Some(Kind::Accelerator),
+            (false, false, true) => Some(Kind::Tools),
             _ => None,
         };
         let linked = self
@@ -75,7 +76,7 @@ impl Sandbox {
         let refused = match (linked, kind) {
             (Err(error), _) => Some(format!("{:#}", error.context(UNKNOWN))),
             (Ok(_), Some(_)) => None,
-            (Ok(_), None) => Some("it exports neither `provider` nor `backend`, or both".into()),
+            (Ok(_), None) => Some("it exports none of `provider`, `backend` and `tools`, or more than one".into()),
         };
         let needs = component.resources_required().map(|needs| {
             let memory = needs

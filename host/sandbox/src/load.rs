@@ -12,24 +12,33 @@ use wasmtime::component::Component;
 
 use crate::bindings::accelerator::AcceleratorPre;
 use crate::bindings::native::ProviderNativeWorldPre;
+use crate::bindings::completions::CompletionsWorldPre;
+use crate::bindings::prompts::PromptsWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
+use crate::bindings::resources::ResourcesWorldPre;
+use crate::bindings::tool::ToolWorldPre;
 use crate::call::{self, Bounds};
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
 use crate::kept::{Kept, Limit};
 use crate::plugin::{Guest, Plugin, Provider};
+use crate::sql::{self, DatabaseUrls};
 use crate::state::{Shared, State};
+use crate::tools::ToolGuest;
 use crate::witness::Limited;
 
 /// The contract's exports, by which a component shows what it is.
 pub(crate) const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
 pub(crate) const NATIVE: &str = "evenhand:plugin/native@0.1.0";
 pub(crate) const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
-const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
+pub(crate) const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
+const RESOURCES: &str = "evenhand:plugin/resources@0.1.0";
+const PROMPTS: &str = "evenhand:plugin/prompts@0.1.0";
+const COMPLETIONS: &str = "evenhand:plugin/completions@0.1.0";
 
 /// What a component that is no plugin is told.
-pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider` or `backend`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
+pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider`, `backend` or `tools`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
 
 /// What a component is told whose imports can't be linked.
 pub(crate) const UNKNOWN: &str = "it imports what the contract doesn't have";
@@ -56,6 +65,7 @@ impl Sandbox {
         bytes: Vec<u8>,
         entry: &Entry,
         secrets: &Secrets,
+        urls: &DatabaseUrls,
     ) -> anyhow::Result<Plugin> {
         ensure_component(&bytes)?;
         let grant = &entry.grant;
@@ -86,6 +96,10 @@ impl Sandbox {
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),
             witness: self.witness.clone(),
+            databases: sql::open(grant, urls).await?,
+            notes: self.notes.clone(),
+            store: self.store.clone(),
+            grant: grant.clone(),
         });
         let place = if grant.keep { &self.kept } else { &self.pooled };
         let component = self.compiler.compile(&place.engine, bytes).await;
@@ -97,7 +111,7 @@ impl Sandbox {
             .admit(place, &component, &shared, &bounds, grant.keep)
             .await?;
         let gate = match &guest {
-            Guest::Provider(_) => Gate::new(&entry.name, self.witness.clone()),
+            Guest::Provider(_) | Guest::Tools(_) => Gate::new(&entry.name, self.witness.clone()),
             Guest::Accelerator(kept) => kept.gate.clone(),
         };
         Ok(Plugin {
@@ -134,13 +148,27 @@ impl Sandbox {
                 .map_err(foreign)
                 .context(UNKNOWN)
         };
-        match (has(PROVIDER), has(BACKEND)) {
-            (true, true) => bail!("it exports both `provider` and `backend`; {EXPECTED}, not both"),
-            (true, false) => {
-                ensure!(
-                    !keep,
-                    "grant.keep is for accelerators: a provider gets a fresh instance for every call"
-                );
+        let kinds = [PROVIDER, BACKEND, TOOLS];
+        let mut kinds = kinds.into_iter().filter(|name| has(name));
+        let (kind, more) = (kinds.next(), kinds.next());
+        ensure!(
+            more.is_none(),
+            "it exports more than one of `provider`, `backend` and `tools`; {EXPECTED}, one of them"
+        );
+        if kind.is_some_and(|kind| kind != TOOLS) {
+            let of_tools = shared.grant.of_tools();
+            ensure!(
+                of_tools.is_empty(),
+                "grant.{} is for tools, and it is none",
+                of_tools.join(", grant.")
+            );
+        }
+        ensure!(
+            !keep || kind == Some(BACKEND),
+            "grant.keep is for accelerators: others get a fresh instance for every call"
+        );
+        match kind {
+            Some(PROVIDER) => {
                 let pre = link()?;
                 let world = ProviderWorldPre::new(pre.clone()).map_err(foreign)?;
                 let native = has(NATIVE)
@@ -159,7 +187,7 @@ impl Sandbox {
                     dialects,
                 ))
             }
-            (false, true) => {
+            Some(BACKEND) => {
                 ensure!(
                     keep,
                     "it is an accelerator, whose instance is kept with its weights: that is a grant, write keep = true under [plugin.grant]"
@@ -169,11 +197,27 @@ impl Sandbox {
                 drop(kept.describe(Limit::Load, false).await?);
                 Ok((Guest::Accelerator(kept), Vec::new()))
             }
-            (false, false) if has(TOOLS) => {
-                bail!("it is a tool component, which this version can't run yet; {EXPECTED}")
+            Some(_) => {
+                let pre = link()?;
+                macro_rules! offered {
+                    ($name:expr, $world:ident) => {
+                        has($name)
+                            .then(|| $world::new(pre.clone()))
+                            .transpose()
+                            .map_err(foreign)?
+                    };
+                }
+                let tools = ToolGuest {
+                    world: ToolWorldPre::new(pre.clone()).map_err(foreign)?,
+                    resources: offered!(RESOURCES, ResourcesWorldPre),
+                    prompts: offered!(PROMPTS, PromptsWorldPre),
+                    completions: offered!(COMPLETIONS, CompletionsWorldPre),
+                    weight: weight(component)?,
+                };
+                Ok((Guest::Tools(Box::new(tools)), Vec::new()))
             }
-            (false, false) if exports.is_empty() => bail!("it exports nothing; {EXPECTED}"),
-            (false, false) => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
+            None if exports.is_empty() => bail!("it exports nothing; {EXPECTED}"),
+            None => bail!("it exports {}; {EXPECTED}", exports.join(", ")),
         }
     }
 

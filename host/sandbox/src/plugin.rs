@@ -12,8 +12,7 @@ use types::{Error, ErrorCode};
 use wasmtime::Store;
 
 use crate::bindings::native::ProviderNativeWorldPre;
-use crate::bindings::provider::ProviderWorldPre;
-use crate::bindings::provider::exports::evenhand::plugin::provider::Guest as Exports;
+use crate::bindings::provider::{ProviderWorld, ProviderWorldPre};
 use crate::bindings::wit;
 use crate::call::{self, Bounds, Out};
 use crate::convert::Cross;
@@ -23,6 +22,7 @@ use crate::kept::Kept;
 use crate::pool::{Share, Slots};
 use crate::slice::Guests;
 use crate::state::{Shared, State};
+use crate::tools::{Behind, ToolGuest};
 
 /// Most models that a plugin may list, most bytes of them, and most of a name: several times what the largest vendors have.
 const MODELS: usize = 10_000;
@@ -40,6 +40,7 @@ const COMPUTES: u32 = 5;
 pub(crate) enum Guest {
     Provider(Box<Provider>),
     Accelerator(Arc<Kept>),
+    Tools(Box<ToolGuest>),
 }
 
 /// A provider component, linked.
@@ -58,6 +59,8 @@ pub enum Kind {
     Provider,
     /// It computes for providers.
     Accelerator,
+    /// It does something for models.
+    Tools,
 }
 
 /// A loaded plugin. Dropped, it is gone once the calls that hold it are done.
@@ -91,6 +94,7 @@ impl Plugin {
         match self.guest {
             Guest::Accelerator(_) => Kind::Accelerator,
             Guest::Provider(..) => Kind::Provider,
+            Guest::Tools(..) => Kind::Tools,
         }
     }
 
@@ -110,8 +114,12 @@ impl Plugin {
     /// # Errors
     /// The plugin's or its vendor's.
     pub async fn models(self: &Arc<Self>) -> Result<Vec<ModelInfo>, Error> {
-        let models = self.unary(None, 0, |provider, store| {
-            Box::pin(async move { provider.call_models(store).await })
+        self.provider()?;
+        let models = self.unary(None, 0, None, |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.provide(store).await?;
+                world.evenhand_plugin_provider().call_models(store).await
+            })
         });
         let models: Vec<ModelInfo> = models.await?.cross();
         let size = |model: &ModelInfo| {
@@ -143,8 +151,14 @@ impl Plugin {
     pub async fn embed(self: &Arc<Self>, request: EmbedRequest) -> Result<Embeddings, Error> {
         let asked = request.size();
         let request: wit::EmbedRequest = request.cross();
-        let vectors = self.unary(Some(self.gate.admit()?), asked, |provider, store| {
-            Box::pin(async move { provider.call_embed(store, &request).await })
+        self.provider()?;
+        let pass = Some(self.gate.admit()?);
+        let vectors = self.unary(pass, asked, None, |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.provide(store).await?;
+                let provider = world.evenhand_plugin_provider();
+                provider.call_embed(store, &request).await
+            })
         });
         Ok(vectors.await?.cross())
     }
@@ -159,22 +173,29 @@ impl Plugin {
     ) -> Result<TokenCount, Error> {
         let asked = request.size();
         let request: wit::GenerateRequest = request.cross();
-        let count = self.unary(Some(self.gate.admit()?), asked, |provider, store| {
-            Box::pin(async move { provider.call_count_tokens(store, &request).await })
+        self.provider()?;
+        let pass = Some(self.gate.admit()?);
+        let count = self.unary(pass, asked, None, |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.provide(store).await?;
+                let provider = world.evenhand_plugin_provider();
+                provider.call_count_tokens(store, &request).await
+            })
         });
         Ok(count.await?.cross())
     }
 
-    /// A call with one answer, in an instance of its own.
-    async fn unary<T, F>(
+    /// A call with one answer, in an instance of its own. `behind`: who is behind it, where it may ask.
+    pub(crate) async fn unary<T, F>(
         self: &Arc<Self>,
         pass: Option<Pass>,
         asked: usize,
+        behind: Option<Behind>,
         call: F,
     ) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a Exports, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
+        F: for<'a> FnOnce(&'a Self, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
             + Send
             + 'static,
     {
@@ -182,13 +203,9 @@ impl Plugin {
         let plugin = self.clone();
         let task = self.guests.spawn(async move {
             let _seat = seat;
-            let provider = plugin.provider()?;
-            let mut store = plugin.store(provider, asked);
-            let run = async {
-                let world = provider.world.instantiate_async(&mut store).await?;
-                call(world.evenhand_plugin_provider(), &mut store).await
-            };
-            let outcome = timeout(plugin.bounds.deadline, run).await;
+            let mut store = plugin.store(asked)?;
+            store.data_mut().behind = behind;
+            let outcome = timeout(plugin.bounds.deadline, call(&plugin, &mut store)).await;
             let outcome = plugin.settle(&store, outcome);
             if let Some(pass) = pass {
                 pass.tell(plugin.verdict(&store, &outcome));
@@ -207,22 +224,34 @@ impl Plugin {
     pub(crate) fn provider(&self) -> Result<&Provider, Error> {
         match &self.guest {
             Guest::Provider(provider) => Ok(provider),
-            Guest::Accelerator(_) => {
-                let message = format!(
-                    "{:?} is an accelerator: it serves providers, not clients",
-                    self.name()
-                );
-                Err(Error::new(ErrorCode::Unsupported, message).of(self.name()))
-            }
+            Guest::Accelerator(_) => Err(self.is("an accelerator: it serves providers, not clients")),
+            Guest::Tools(_) => Err(self.is("a tool component: it has no models")),
         }
     }
 
-    /// A fresh store for a call.
-    /// `asked`: bytes of its request.
-    pub(crate) fn store(&self, provider: &Provider, asked: usize) -> Store<State> {
-        let mut store = call::store(provider.world.engine(), &self.shared, &self.bounds);
+    /// It is not what is asked for.
+    pub(crate) fn is(&self, what: &str) -> Error {
+        let name = self.name();
+        Error::new(ErrorCode::Unsupported, format!("{name:?} is {what}")).of(name)
+    }
+
+    /// An instance of a provider.
+    async fn provide(&self, store: &mut Store<State>) -> wasmtime::Result<ProviderWorld> {
+        match &self.guest {
+            Guest::Provider(provider) => provider.world.instantiate_async(store).await,
+            _ => Err(wasmtime::Error::msg("it is no provider")),
+        }
+    }
+
+    /// A fresh store for a call. `asked`: bytes of its request.
+    pub(crate) fn store(&self, asked: usize) -> Result<Store<State>, Error> {
+        let engine = match &self.guest {
+            Guest::Tools(tools) => tools.world.engine(),
+            _ => self.provider()?.world.engine(),
+        };
+        let mut store = call::store(engine, &self.shared, &self.bounds);
         store.data_mut().asked = asked;
-        store
+        Ok(store)
     }
 
     /// Names what went wrong.
@@ -282,7 +311,10 @@ impl Plugin {
 
     /// Waits for a place, not longer than `queue_wait`.
     pub(crate) async fn seat(&self) -> Result<Seat, Error> {
-        let weight = self.provider()?.weight as usize;
+        let weight = match &self.guest {
+            Guest::Tools(tools) => tools.weight,
+            _ => self.provider()?.weight,
+        } as usize;
         let wait = async {
             let permit = self.permits.clone().acquire_owned().await.ok()?;
             let slot = self.share.take(weight).await;

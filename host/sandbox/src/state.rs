@@ -1,19 +1,26 @@
 //! What a store holds, and the small imports: log, config.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use store::Store;
+use types::config::Grant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use crate::bindings::{config, log, tensors, wit};
+use crate::bindings::{config, log, tensors, tool_types, wit};
 use crate::broker::Broker;
+use crate::call::Bounds;
 use crate::egress::Egress;
 use crate::limits::MemoryLimit;
 use crate::logs;
 use crate::outgoing::FIELDS_SIZE;
 use crate::wasi::Gate;
-use crate::weights::Granted;
+use crate::sql::Granted;
+use crate::tool_host::Notes;
+use crate::tools::Behind;
+use crate::weights;
 use crate::witness::Told;
 
 /// What all instances of a plugin's revision share.
@@ -21,10 +28,14 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) config: String,
     pub(crate) egress: Egress,
-    pub(crate) weights: Granted,
+    pub(crate) weights: weights::Granted,
     pub(crate) accelerators: Vec<String>,
     pub(crate) broker: Broker,
     pub(crate) witness: Told,
+    pub(crate) grant: Grant,
+    pub(crate) notes: Notes,
+    pub(crate) databases: Granted,
+    pub(crate) store: Option<Store>,
 }
 
 /// Most random bytes of one call to the host, which gives way to nobody while it makes them.
@@ -47,12 +58,18 @@ pub(crate) struct State {
     pub(crate) computed: u32,
     pub(crate) http: WasiHttpCtx,
     pub(crate) gate: Gate,
+    /// Who is behind the call of a tool.
+    pub(crate) behind: Option<Behind>,
+    /// Things that it told them.
+    pub(crate) told: u32,
+    /// How long the call may take.
+    pub(crate) deadline: Duration,
 }
 
 impl State {
-    pub(crate) fn new(plugin: Arc<Shared>, memory: u64, handles: usize) -> Self {
+    pub(crate) fn new(plugin: Arc<Shared>, bounds: &Bounds) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(handles);
+        table.set_max_capacity(bounds.handles);
         let log = Arc::new(logs::Budget::new(plugin.egress.masks(), plugin.limits()));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_SIZE);
@@ -67,7 +84,7 @@ impl State {
         Self {
             wasi,
             table,
-            memory: MemoryLimit::new(memory),
+            memory: MemoryLimit::new(bounds.memory),
             gate: Gate(plugin.clone()),
             http,
             plugin,
@@ -76,6 +93,9 @@ impl State {
             opened: Arc::default(),
             asked: 0,
             computed: 0,
+            behind: None,
+            told: 0,
+            deadline: bounds.deadline,
         }
     }
 }
@@ -91,6 +111,7 @@ impl WasiView for State {
 
 impl wit::Host for State {}
 impl tensors::Host for State {}
+impl tool_types::Host for State {}
 
 impl config::Host for State {
     async fn get(&mut self) -> wasmtime::Result<String> {

@@ -8,6 +8,8 @@ use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::StoreUrl;
+
 /// `[plugin.grant]`: empty unless the operator wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,64 @@ pub struct Grant {
     pub accelerators: Vec<String>,
     /// Its instance is kept from call to call (accelerators).
     pub keep: bool,
+    /// It may keep a note for each key and session of a client (tools).
+    pub state: bool,
+    /// It may ask the person behind a call (tools).
+    pub elicit: bool,
+    /// It may ask a model (tools).
+    pub sample: Option<Sample>,
+    /// Namespaces in which it may keep values, and who shares them (tools).
+    pub kv: BTreeMap<String, Sharing>,
+    /// Databases that it may ask, by the name that the plugin uses (tools).
+    pub sql: BTreeMap<String, SqlGrant>,
+}
+
+/// Which models a tool may ask.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The client's own, where it offers that (MCP's sampling).
+    #[serde(default)]
+    pub client: bool,
+    /// A route or `plugin/model` of this host, at the caller's expense; where the client is not asked or offers none.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// Who shares what is kept in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// Each key has its own.
+    Key,
+    /// All keys have the same.
+    Shared,
+}
+
+/// A database that a tool may ask.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlGrant {
+    /// `sqlite://FILE`, relative to the configuration file, or `postgres://…`.
+    pub url: StoreUrl,
+    /// It may change what is in it.
+    #[serde(default)]
+    pub write: bool,
+}
+
+impl Grant {
+    /// The grants of it that only tools have a use for, by their keys.
+    pub fn of_tools(&self) -> Vec<&'static str> {
+        let all = [
+            ("state", self.state),
+            ("elicit", self.elicit),
+            ("sample", self.sample.is_some()),
+            ("kv", !self.kv.is_empty()),
+            ("sql", !self.sql.is_empty()),
+        ];
+        let given = all.into_iter().filter(|(_, given)| *given);
+        given.map(|(key, _)| key).collect()
+    }
 }
 
 /// Where a secret comes from.

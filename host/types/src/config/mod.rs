@@ -1,6 +1,7 @@
 //! The configuration file. Reading it checks shape only; whether an environment variable is set or a file is there is
 //! checked where it is used. An unknown key is an error that names its line.
 
+mod agent;
 mod audit;
 mod compile;
 mod grant;
@@ -16,9 +17,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+pub use agent::{Agent, Price};
 pub use audit::Audit;
 pub use compile::{Cache, Compile};
-pub use grant::{AttachAs, EgressRule, Grant, Origin, SecretGrant, SecretSource};
+pub use grant::{
+    AttachAs, EgressRule, Grant, Origin, Sample, SecretGrant, SecretSource, Sharing, SqlGrant,
+};
 pub use route::{Policy, Route, RouteTarget, Target};
 pub use store::{Store, StoreUrl};
 
@@ -50,6 +54,12 @@ pub struct Config {
     /// Names that stand for several models.
     #[serde(default, rename = "route")]
     pub routes: Vec<Route>,
+    /// Hosted agents.
+    #[serde(default, rename = "agent")]
+    pub agents: Vec<Agent>,
+    /// What models cost.
+    #[serde(default, rename = "price")]
+    pub prices: Vec<Price>,
     /// Who may call; empty: whoever is on this machine.
     #[serde(default, rename = "key")]
     pub keys: Vec<Key>,
@@ -173,16 +183,40 @@ pub struct Key {
     /// Models that it may use: names, or prefixes that end in `*`.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Tools that it may use: `plugin/tool`, or prefixes that end in `*`. Resources and prompts of a plugin come with `plugin/*`.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// Agents that it may use: names, or prefixes that end in `*`.
+    #[serde(default)]
+    pub agents: Vec<String>,
 }
 
 impl Key {
     /// May this key use a model of this name?
     pub fn allows(&self, model: &str) -> bool {
-        self.models.iter().any(|rule| match rule.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
-            None => rule == model,
-        })
+        match model.strip_prefix("agent/") {
+            Some(agent) => matches_any(&self.agents, agent),
+            None => matches_any(&self.models, model),
+        }
     }
+
+    /// May this key use a tool, `plugin/tool`?
+    pub fn allows_tool(&self, tool: &str) -> bool {
+        matches_any(&self.tools, tool)
+    }
+}
+
+/// Does a name fit a rule: the name itself, or a prefix that ends in `*`?
+pub fn matches(rule: &str, name: &str) -> bool {
+    match rule.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => rule == name,
+    }
+}
+
+/// Does a name fit one of these rules?
+pub fn matches_any(rules: &[String], name: &str) -> bool {
+    rules.iter().any(|rule| matches(rule, name))
 }
 
 /// What is wrong with a configuration.
@@ -287,6 +321,7 @@ impl Config {
                 ));
             }
         }
+        self.kept_things()?;
         let mut routes = HashSet::new();
         for route in &self.routes {
             if !routes.insert(route.model.as_str()) {
@@ -335,6 +370,61 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What a model's name stands for: the targets of a route, or itself.
+    fn targets_of(&self, model: &str) -> Vec<String> {
+        match self.routes.iter().find(|route| route.model == model) {
+            Some(route) => {
+                let targets = route.targets.iter();
+                targets.map(|target| target.model.to_string()).collect()
+            }
+            None => vec![model.into()],
+        }
+    }
+
+    /// The price of a target, `plugin/model`.
+    pub fn price(&self, target: &str) -> Option<&Price> {
+        self.prices.iter().find(|price| price.is_of(target))
+    }
+
+    /// Agents, prices, and what else is kept.
+    fn kept_things(&self) -> Result<(), String> {
+        for plugin in &self.plugins {
+            if !plugin.grant.kv.is_empty() && self.store.is_none() {
+                return Err(format!(
+                    "plugin {:?}: grant.kv keeps values in the [store], and there is none",
+                    plugin.name
+                ));
+            }
+            if let Some(Sample {
+                client: false,
+                model: None,
+            }) = &plugin.grant.sample
+            {
+                return Err(format!(
+                    "plugin {:?}: grant.sample names no model: write client = true, or model = \"…\"",
+                    plugin.name
+                ));
+            }
+        }
+        self.prices.iter().try_for_each(Price::check)?;
+        let mut agents = HashSet::new();
+        for agent in &self.agents {
+            agent.check(|model| {
+                let targets = self.targets_of(model);
+                targets.iter().all(|target| self.price(target).is_some())
+            })?;
+            if !agents.insert(agent.name.as_str()) {
+                return Err(format!("two agents are named {:?}", agent.name));
+            }
+        }
+        if !self.agents.is_empty() && self.store.is_none() {
+            return Err("an [[agent]] keeps its sessions in the [store], and there is none".into());
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,6 +456,8 @@ mod tests {
             format!("[[plugin]]\nname = \"{name}\"\nsource = \"x\"\n{rest}\n")
         };
         let keep = "grant = { keep = true }";
+        const STORE: &str = "[store]\nurl = \"sqlite://x.db\"\n";
+        let agent = |rest: &str| format!("[[agent]]\nname = \"c\"\nmodel = \"a/m\"\n{rest}\n");
         for (text, named) in [
             (" \n".to_owned(), "empty"),
             ("[compile]\ntime = \"10ms\"".to_owned(), "compile.time"),
@@ -390,6 +482,25 @@ mod tests {
             (
                 "[[route]]\nmodel = \"r\"\ntargets = [{ model = \"a/\" }]".to_owned(),
                 "line 3",
+            ),
+            (plugin("a", "grant = { kv = { n = \"key\" } }"), "[store]"),
+            (agent(""), "there is none"),
+            (STORE.to_owned() + &agent("") + &agent(""), "two agents"),
+            (
+                STORE.to_owned() + &agent("limits = { steps = 0 }"),
+                "limit of 0",
+            ),
+            (
+                STORE.to_owned() + &agent("limits = { usd = 1 }"),
+                "[[price]]",
+            ),
+            (
+                STORE.to_owned() + &agent("tools = [\"b/*\"]\napprove = [\"c/pay\"]"),
+                "none of its tools",
+            ),
+            (
+                "[[price]]\nmodel = \"a/m\"\ninput = -1\noutput = 1".to_owned(),
+                "from 0",
             ),
         ] {
             let error = Config::parse(&text).unwrap_err().to_string();
@@ -422,8 +533,12 @@ mod tests {
             name: "k".into(),
             secret: SecretSource::Env("K".into()),
             models: vec!["smart".into(), "a/*".into()],
+            tools: vec!["calc/*".into()],
+            agents: vec!["claims".into()],
         };
         assert!(key.allows("smart") && key.allows("a/b"));
+        assert!(key.allows("agent/claims") && !key.allows("agent/other"));
+        assert!(key.allows_tool("calc/add") && !key.allows_tool("sql/query"));
         assert!(!key.allows("smarter") && !key.allows("b/a"));
     }
 }

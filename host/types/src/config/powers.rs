@@ -1,6 +1,7 @@
 //! A grant in words.
 
-use super::grant::{AttachAs, Grant, SecretSource};
+use super::StoreUrl;
+use super::grant::{AttachAs, Grant, SecretSource, Sharing};
 
 impl Grant {
     /// What a plugin of this grant may do, a line each, for operators and the audit log.
@@ -46,6 +47,44 @@ impl Grant {
         }
         if self.keep {
             powers.push("keeps one instance, with its memory, from call to call".into());
+        }
+        if self.state {
+            powers.push("keeps a note for each key and session of a client".into());
+        }
+        if self.elicit {
+            powers.push("may ask the person behind a call".into());
+        }
+        if let Some(sample) = &self.sample {
+            if sample.client {
+                powers.push("may ask the client's model".into());
+            }
+            if let Some(model) = &sample.model {
+                powers.push(format!("may ask the model {model:?}"));
+            }
+        }
+        for (namespace, sharing) in &self.kv {
+            let shared = match sharing {
+                Sharing::Key => "for each key its own",
+                Sharing::Shared => "the same for all keys",
+            };
+            powers.push(format!(
+                "may keep values in the namespace {namespace:?}, {shared}"
+            ));
+        }
+        for (name, database) in &self.sql {
+            let may = if database.write {
+                "read and change"
+            } else {
+                "read"
+            };
+            let place = match &database.url {
+                StoreUrl::Plain(url) => url.clone(),
+                StoreUrl::Secret(SecretSource::Env(variable)) => {
+                    format!("the environment variable {variable} names it")
+                }
+                StoreUrl::Secret(_) => "a secret names it".into(),
+            };
+            powers.push(format!("may {may} the database {name:?} ({place})"));
         }
         powers
     }
