@@ -328,6 +328,7 @@ async fn load(
                 .map(|revision| match revision.plugin.kind() {
                     Kind::Provider => "provider",
                     Kind::Accelerator => "accelerator",
+                    Kind::Tools => "tools",
                 }),
             health: serving
                 .as_ref()

@@ -7,9 +7,11 @@ mod catalog;
 mod recorded;
 mod revision;
 mod secrets;
+mod store;
 mod watch;
 
 pub use catalog::{Catalog, Snapshot, State, Status, read_config};
-pub use recorded::{audit_log, store};
+pub use recorded::audit_log;
 pub use revision::{Revision, digest, resolve};
+pub use store::store;
 pub use watch::watch;

@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-use anyhow::Context;
 
 use audit::{Event, Log, Who};
-use types::config::StoreUrl;
-use zeroize::Zeroizing;
 
 use crate::catalog::{Status, folder, read_config};
 use crate::revision::{Revision, resolve};
@@ -21,32 +16,6 @@ use crate::revision::{Revision, resolve};
 pub fn audit_log(file: &Path) -> anyhow::Result<Option<PathBuf>> {
     let config = read_config(file)?;
     Ok(config.audit.map(|audit| resolve(folder(file), &audit.path)))
-}
-
-/// Where the configuration keeps answers, and for how long; absolute. `None`: nowhere.
-///
-/// # Errors
-/// The file can't be read or is invalid, or the address isn't where it says.
-pub async fn store(file: &Path) -> anyhow::Result<Option<(Zeroizing<String>, Duration)>> {
-    let Some(store) = read_config(file)?.store else {
-        return Ok(None);
-    };
-    let folder = folder(file);
-    let url = match &store.url {
-        StoreUrl::Plain(url) => Zeroizing::new(url.clone()),
-        StoreUrl::Secret(source) => {
-            let url = crate::secrets::read(source, folder).await;
-            url.context("store.url")?
-        }
-    };
-    let url = match url.strip_prefix("sqlite://") {
-        Some(path) => {
-            let file = resolve(folder, Path::new(path));
-            Zeroizing::new(format!("sqlite://{}", file.display()))
-        }
-        None => url,
-    };
-    Ok(Some((url, store.keep)))
 }
 
 /// Writes a row, and says so where it can't: a plugin that serves must not stop for a full disk.

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use sandbox::{Plugin, Sandbox, Secrets};
+use sandbox::{Behind, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use types::config::Plugin as Entry;
 use types::neutral::ModelInfo;
+use types::tool::ToolInfo;
 use types::{Error, ErrorCode};
 
-/// A list of models is asked for again after this time, and after a shorter one where there was none to be had.
-const MODELS_FRESH: Duration = Duration::from_secs(60);
-const MODELS_MISSING: Duration = Duration::from_secs(5);
+/// A list of models or tools is asked for again after this time, and after a shorter one where there was none to be had.
+const FRESH: Duration = Duration::from_secs(60);
+const MISSING: Duration = Duration::from_secs(5);
 
-/// A plugin that can't list its models in this time is left out of the list.
-const MODELS_WAIT: Duration = Duration::from_secs(10);
+/// A plugin that can't list what it has in this time is left out.
+const LISTING: Duration = Duration::from_secs(10);
 
 /// A loaded plugin. It serves as long as somebody holds it.
 pub struct Revision {
@@ -29,15 +30,19 @@ pub struct Revision {
     pub digest: String,
     pub(crate) entry: Entry,
     secrets: Secrets,
-    models: Mutex<Option<(Instant, Listed)>>,
+    databases: DatabaseUrls,
+    models: Listing<ModelInfo>,
+    tools: Listing<ToolInfo>,
 }
 
-type Listed = Result<Arc<Vec<ModelInfo>>, Error>;
+/// What a plugin listed, and when.
+type Listing<T> = Mutex<Option<(Instant, Result<Arc<Vec<T>>, Error>)>>;
 
 /// All that a revision is made of. Two that are equal make the same plugin.
 pub(crate) struct Source {
     entry: Entry,
     secrets: Secrets,
+    databases: DatabaseUrls,
     bytes: Vec<u8>,
     digest: String,
 }
@@ -56,11 +61,18 @@ impl Source {
             let value = value.with_context(|| format!("secret {name:?}"))?;
             secrets.insert(name.clone(), value);
         }
+        let mut databases = BTreeMap::new();
+        for (name, granted) in &entry.grant.sql {
+            let url = crate::store::url(&granted.url, folder).await;
+            let url = url.with_context(|| format!("grant.sql.{name}"))?;
+            databases.insert(name.clone(), url);
+        }
         let bytes = sandbox::read_component(&entry.source)?;
         let digest = digest(&bytes);
         Ok(Self {
             entry,
             secrets,
+            databases,
             bytes,
             digest,
         })
@@ -70,17 +82,22 @@ impl Source {
         self.digest == revision.digest
             && self.entry == revision.entry
             && self.secrets == revision.secrets
+            && self.databases == revision.databases
     }
 
     pub(crate) async fn load(self, sandbox: &Sandbox) -> anyhow::Result<Revision> {
-        let plugin = sandbox.load(self.bytes, &self.entry, &self.secrets).await;
-        let plugin = plugin.with_context(|| self.entry.source.display().to_string())?;
+        let plugin = sandbox.load(self.bytes, &self.entry, &self.secrets, &self.databases);
+        let plugin = plugin
+            .await
+            .with_context(|| self.entry.source.display().to_string())?;
         Ok(Revision {
             plugin: Arc::new(plugin),
             digest: self.digest,
             entry: self.entry,
             secrets: self.secrets,
+            databases: self.databases,
             models: Mutex::default(),
+            tools: Mutex::default(),
         })
     }
 }
@@ -91,33 +108,54 @@ impl Revision {
     /// # Errors
     /// The plugin's, or it took too long.
     pub async fn models(&self) -> Result<Arc<Vec<ModelInfo>>, Error> {
+        self.listed(&self.models, "models", self.plugin.models())
+            .await
+    }
+
+    /// The tools that the plugin offers, kept like its models.
+    ///
+    /// # Errors
+    /// The plugin's, or it took too long.
+    pub async fn tools(&self, behind: Behind) -> Result<Arc<Vec<ToolInfo>>, Error> {
+        self.listed(&self.tools, "tools", self.plugin.tools(behind))
+            .await
+    }
+
+    /// Does it offer tools, resources or prompts?
+    pub fn is_tools(&self) -> bool {
+        self.plugin.kind() == Kind::Tools
+    }
+
+    /// What is kept of a listing, or a new one.
+    async fn listed<T>(
+        &self,
+        kept: &Listing<T>,
+        what: &str,
+        ask: impl Future<Output = Result<Vec<T>, Error>>,
+    ) -> Result<Arc<Vec<T>>, Error> {
+        let slow = || {
+            let name = self.plugin.name();
+            let message =
+                format!("the plugin {name:?} did not list its {what} within {LISTING:?}");
+            Error::new(ErrorCode::TimedOut, message).of(name)
+        };
         let listed = async {
             // Who comes second waits for the first's answer instead of asking again.
-            let mut kept = self.models.lock().await;
+            let mut kept = kept.lock().await;
             if let Some((asked, listed)) = &*kept {
-                let fresh = if listed.is_ok() {
-                    MODELS_FRESH
-                } else {
-                    MODELS_MISSING
-                };
+                let fresh = if listed.is_ok() { FRESH } else { MISSING };
                 if asked.elapsed() < fresh {
                     return listed.clone();
                 }
             }
-            let listed = timeout(MODELS_WAIT, self.plugin.models()).await;
-            let listed = listed.unwrap_or_else(|_| Err(self.slow())).map(Arc::new);
+            let listed = timeout(LISTING, ask).await;
+            let listed = listed.unwrap_or_else(|_| Err(slow())).map(Arc::new);
             *kept = Some((Instant::now(), listed.clone()));
             listed
         };
-        timeout(MODELS_WAIT, listed)
+        timeout(LISTING, listed)
             .await
-            .unwrap_or_else(|_| Err(self.slow()))
-    }
-
-    fn slow(&self) -> Error {
-        let name = self.plugin.name();
-        let message = format!("the plugin {name:?} did not list its models within {MODELS_WAIT:?}");
-        Error::new(ErrorCode::TimedOut, message).of(name)
+            .unwrap_or_else(|_| Err(slow()))
     }
 }
 

@@ -1,0 +1,292 @@
+//! Tool components: what they offer, and calls of it. Each in an instance of its own.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use types::config::Sample;
+use types::tool::{
+    CallResult, Elicited, FilledPrompt, NoticeLevel, PromptInfo, Reference, ResourceContents,
+    ResourceInfo, SampleRequest, Sampled, ToolInfo,
+};
+use types::{Error, ErrorCode};
+use wasmtime::Store;
+
+use crate::bindings::completions::CompletionsWorldPre;
+use crate::bindings::completions::exports::evenhand::plugin::completions as completion;
+use crate::bindings::prompts::PromptsWorldPre;
+use crate::bindings::resources::ResourcesWorldPre;
+use crate::bindings::tool::ToolWorldPre;
+use crate::call::{self, Out};
+use crate::convert::Cross;
+use crate::plugin::{Guest, Plugin};
+use crate::state::State;
+
+/// Most tools, resources, templates or prompts that a plugin may list, and most bytes of each of these lists.
+const LISTED: usize = 1000;
+const LISTED_SIZE: usize = 8 << 20;
+
+/// A tool component, linked.
+pub(crate) struct ToolGuest {
+    pub(crate) world: ToolWorldPre<State>,
+    pub(crate) resources: Option<ResourcesWorldPre<State>>,
+    pub(crate) prompts: Option<PromptsWorldPre<State>>,
+    pub(crate) completions: Option<CompletionsWorldPre<State>>,
+    /// Places of the pool that an instance takes.
+    pub(crate) weight: u32,
+}
+
+/// Leads from a call of a tool to the client behind it.
+pub trait Link: Send + Sync {
+    /// How far the work is.
+    fn progress(&self, done: f64, total: Option<f64>, message: Option<String>);
+
+    /// Something to know while the call runs; `data` is JSON.
+    fn notify(&self, level: NoticeLevel, logger: Option<String>, data: String);
+
+    /// Asks the person. `schema`: JSON Schema of the answer.
+    fn elicit(&self, message: String, schema: String) -> BoxFuture<'_, Result<Elicited, Error>>;
+
+    /// Asks a model, one of those that are granted.
+    fn sample<'a>(
+        &'a self,
+        granted: &'a Sample,
+        request: SampleRequest,
+    ) -> BoxFuture<'a, Result<Sampled, Error>>;
+}
+
+/// Who is behind a call.
+#[derive(Clone)]
+pub struct Behind {
+    /// The key; empty where none is asked for.
+    pub owner: String,
+    /// The client's session; empty: none.
+    pub session: String,
+    /// The way to the client.
+    pub link: Arc<dyn Link>,
+}
+
+impl Plugin {
+    /// The tools of a component; nothing of other kinds.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub async fn tools(self: &Arc<Self>, behind: Behind) -> Result<Vec<ToolInfo>, Error> {
+        if !matches!(self.guest, Guest::Tools(_)) {
+            return Ok(Vec::new());
+        }
+        let listed = self.unary(None, 0, Some(behind), |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.world.instantiate_async(&mut *store).await?;
+                world.evenhand_plugin_tools().call_list_tools(store).await
+            })
+        });
+        let listed: Vec<ToolInfo> = listed.await?.cross();
+        let size = |it: &ToolInfo| {
+            it.name.len()
+                + it.description.len()
+                + it.input_schema.len()
+                + it.output_schema.as_ref().map_or(0, String::len)
+        };
+        self.bounded(listed, size)
+    }
+
+    /// Calls a tool. The arguments are a JSON object that fits the tool's schema.
+    ///
+    /// # Errors
+    /// The plugin's; what the model may correct is in the result.
+    pub async fn call_tool(
+        self: &Arc<Self>,
+        id: String,
+        name: String,
+        arguments: String,
+        behind: Behind,
+    ) -> Result<CallResult, Error> {
+        self.tool_guest()
+            .map_err(|_| self.is("no tool component"))?;
+        let asked = arguments.len();
+        let pass = Some(self.gate.admit()?);
+        let called = self.unary(pass, asked, Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.world.instantiate_async(&mut *store).await?;
+                let tools = world.evenhand_plugin_tools();
+                tools.call_call_tool(store, &id, &name, &arguments).await
+            })
+        });
+        Ok(self.masked(called.await?.cross()))
+    }
+
+    /// What there is to read, and the templates of URIs.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub async fn resources(
+        self: &Arc<Self>,
+        templates: bool,
+        behind: Behind,
+    ) -> Result<Vec<ResourceInfo>, Error> {
+        if !self.exports(|tools| tools.resources.is_some()) {
+            return Ok(Vec::new());
+        }
+        let listed = self.unary(None, 0, Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.resources.as_ref();
+                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let resources = world.evenhand_plugin_resources();
+                match templates {
+                    true => resources.call_list_templates(store).await,
+                    false => resources.call_list_resources(store).await,
+                }
+            })
+        });
+        let listed: Vec<ResourceInfo> = listed.await?.cross();
+        self.bounded(listed, |it| {
+            it.uri.len() + it.name.len() + it.description.as_ref().map_or(0, String::len)
+        })
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// `NotFound`, or the plugin's.
+    pub async fn read_resource(
+        self: &Arc<Self>,
+        uri: String,
+        behind: Behind,
+    ) -> Result<Vec<ResourceContents>, Error> {
+        if !self.exports(|tools| tools.resources.is_some()) {
+            return Err(Error::new(ErrorCode::NotFound, "there are no resources"));
+        }
+        let pass = Some(self.gate.admit()?);
+        let read = self.unary(pass, uri.len(), Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.resources.as_ref();
+                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let resources = world.evenhand_plugin_resources();
+                resources.call_read_resource(store, &uri).await
+            })
+        });
+        Ok(read.await?.cross())
+    }
+
+    /// Its prompts.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub async fn prompts(self: &Arc<Self>, behind: Behind) -> Result<Vec<PromptInfo>, Error> {
+        if !self.exports(|tools| tools.prompts.is_some()) {
+            return Ok(Vec::new());
+        }
+        let listed = self.unary(None, 0, Some(behind), |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.prompts.as_ref();
+                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                world.evenhand_plugin_prompts().call_list_prompts(store).await
+            })
+        });
+        let listed: Vec<PromptInfo> = listed.await?.cross();
+        self.bounded(listed, |it| {
+            it.name.len() + it.description.as_ref().map_or(0, String::len) + it.arguments.len() * 64
+        })
+    }
+
+    /// Fills in a prompt.
+    ///
+    /// # Errors
+    /// `NotFound`, or the plugin's.
+    pub async fn prompt(
+        self: &Arc<Self>,
+        name: String,
+        arguments: Vec<(String, String)>,
+        behind: Behind,
+    ) -> Result<FilledPrompt, Error> {
+        if !self.exports(|tools| tools.prompts.is_some()) {
+            return Err(Error::new(ErrorCode::NotFound, "there are no prompts"));
+        }
+        let pass = Some(self.gate.admit()?);
+        let filled = self.unary(pass, name.len(), Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.prompts.as_ref();
+                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let prompts = world.evenhand_plugin_prompts();
+                prompts.call_get_prompt(store, &name, &arguments).await
+            })
+        });
+        Ok(filled.await?.cross())
+    }
+
+    /// Suggests values of an argument.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub async fn complete(
+        self: &Arc<Self>,
+        of: Reference,
+        argument: String,
+        value: String,
+        others: Vec<(String, String)>,
+        behind: Behind,
+    ) -> Result<Vec<String>, Error> {
+        if !self.exports(|tools| tools.completions.is_some()) {
+            return Ok(Vec::new());
+        }
+        let of = match of {
+            Reference::Prompt(name) => completion::Reference::Prompt(name),
+            Reference::Resource(uri) => completion::Reference::Resource(uri),
+        };
+        let values = self.unary(None, value.len(), Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin.tool_guest()?.completions.as_ref();
+                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let completions = world.evenhand_plugin_completions();
+                completions
+                    .call_complete(store, &of, &argument, &value, &others)
+                    .await
+            })
+        });
+        self.bounded(values.await?, String::len)
+    }
+
+    /// Does it offer resources and prompts?
+    pub fn offers(&self) -> (bool, bool) {
+        (
+            self.exports(|tools| tools.resources.is_some()),
+            self.exports(|tools| tools.prompts.is_some()),
+        )
+    }
+
+    fn exports(&self, what: impl Fn(&ToolGuest) -> bool) -> bool {
+        matches!(&self.guest, Guest::Tools(tools) if what(tools))
+    }
+
+    fn tool_guest(&self) -> wasmtime::Result<&ToolGuest> {
+        match &self.guest {
+            Guest::Tools(tools) => Ok(tools),
+            _ => Err(wasmtime::Error::msg("it is no tool component")),
+        }
+    }
+
+    /// A list, where it isn't endless.
+    fn bounded<T>(&self, listed: Vec<T>, size: impl Fn(&T) -> usize) -> Result<Vec<T>, Error> {
+        if listed.len() <= LISTED && listed.iter().map(size).sum::<usize>() <= LISTED_SIZE {
+            return Ok(listed);
+        }
+        let message = format!("it lists more than {LISTED} things, or more than {LISTED_SIZE} bytes of them");
+        Err(call::overran(
+            &self.shared,
+            Error::new(ErrorCode::PluginFailed, message),
+        ))
+    }
+}
+
+fn lacking() -> wasmtime::Error {
+    wasmtime::Error::msg("it doesn't export that")
+}
+
+/// Asks a tool component for its tools: one that can't say what it has is not loaded.
+pub(crate) async fn question(
+    tools: &ToolGuest,
+    store: &mut Store<State>,
+) -> Out<Vec<crate::bindings::tool::exports::evenhand::plugin::tools::ToolInfo>> {
+    let world = tools.world.instantiate_async(&mut *store).await?;
+    world.evenhand_plugin_tools().call_list_tools(store).await
+}

@@ -1,0 +1,364 @@
+//! Tools, resources and prompts that plugins offer: which there are, whether arguments fit, and calls.
+//!
+//! A tool's name is `plugin/tool`; whoever asks says which names they may use, and others are not there for them.
+
+#![deny(missing_docs)]
+
+mod schema;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use catalog::{Catalog, Revision, Snapshot};
+use futures::future::{BoxFuture, join_all};
+use metrics::Metrics;
+pub use sandbox::{Behind, Link};
+use types::config::Sample;
+use types::neutral::{FunctionTool, ResultContent};
+use types::tool::{
+    CallResult, Elicited, FilledPrompt, NoticeLevel, PromptInfo, Reference, ResourceContents,
+    ResourceInfo, SampleRequest, Sampled, ToolContent, ToolInfo,
+};
+use types::{Error, ErrorCode};
+
+pub use schema::misfit;
+
+/// Most bytes of arguments.
+const ARGUMENTS: usize = 1 << 20;
+
+/// The tools of the plugins that serve.
+#[derive(Clone)]
+pub struct Tools {
+    catalog: Arc<Catalog>,
+    metrics: Arc<Metrics>,
+}
+
+/// A tool that may be called.
+#[derive(Clone)]
+pub struct Tool {
+    revision: Arc<Revision>,
+    /// What it is.
+    pub info: ToolInfo,
+}
+
+/// Nobody is behind a call: what is said to them is lost, and nobody answers.
+pub struct NoLink;
+
+impl Link for NoLink {
+    fn progress(&self, _: f64, _: Option<f64>, _: Option<String>) {}
+
+    fn notify(&self, _: NoticeLevel, _: Option<String>, _: String) {}
+
+    fn elicit(&self, _: String, _: String) -> BoxFuture<'_, Result<Elicited, Error>> {
+        let message = "nobody can be asked: no person is behind this call";
+        let nobody = Err(Error::new(ErrorCode::Unsupported, message));
+        Box::pin(async { nobody })
+    }
+
+    fn sample<'a>(
+        &'a self,
+        _: &'a Sample,
+        _: SampleRequest,
+    ) -> BoxFuture<'a, Result<Sampled, Error>> {
+        let message = "no model can be asked: no client is behind this call";
+        let nobody = Err(Error::new(ErrorCode::Unsupported, message));
+        Box::pin(async { nobody })
+    }
+}
+
+/// Somebody who lists, and asks for nothing.
+fn lister() -> Behind {
+    Behind {
+        owner: String::new(),
+        session: String::new(),
+        link: Arc::new(NoLink),
+    }
+}
+
+impl Tool {
+    /// The plugin's name.
+    pub fn plugin(&self) -> &str {
+        self.revision.plugin.name()
+    }
+
+    /// `plugin/tool`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.plugin(), self.info.name)
+    }
+
+    /// SHA-256 of its component, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.revision.digest
+    }
+
+    /// As a model is told of it.
+    pub fn function(&self) -> FunctionTool {
+        FunctionTool {
+            name: self.id(),
+            description: Some(self.info.description.clone()),
+            parameters: Some(self.info.input_schema.clone()),
+            strict: None,
+            cache: None,
+            provider_data: None,
+        }
+    }
+}
+
+impl Tools {
+    /// The tools of what this catalog serves.
+    pub fn new(catalog: Arc<Catalog>, metrics: Arc<Metrics>) -> Self {
+        Self { catalog, metrics }
+    }
+
+    /// Revisions of plugins, by the operator's order.
+    fn revisions(&self) -> Vec<Arc<Revision>> {
+        let now: Arc<Snapshot> = self.catalog.now().clone();
+        let names = now.config.plugins.iter().map(|plugin| &plugin.name);
+        names
+            .filter_map(|name| now.revisions.get(name).cloned())
+            .filter(|revision| revision.is_tools())
+            .collect()
+    }
+
+    fn revision(&self, plugin: &str) -> Option<Arc<Revision>> {
+        let now = self.catalog.now();
+        let revision = now.revisions.get(plugin);
+        revision.filter(|revision| revision.is_tools()).cloned()
+    }
+
+    /// All tools whose names `may` allows. A plugin that can't say what it has is left out, and so is a tool whose schema is none.
+    pub async fn list(&self, may: impl Fn(&str) -> bool) -> Vec<Tool> {
+        let all = self.revisions();
+        let listed = join_all(all.iter().map(|revision| self.of(revision)));
+        let mut tools: Vec<Tool> = listed.await.into_iter().flatten().collect();
+        tools.retain(|tool| may(&tool.id()));
+        tools
+    }
+
+    /// A tool by its name, `plugin/tool`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find(&self, id: &str) -> Result<Tool, Error> {
+        let found = async {
+            let (plugin, name) = id.split_once('/')?;
+            let revision = self.revision(plugin)?;
+            let tools = self.of(&revision).await;
+            tools.into_iter().find(|tool| tool.info.name == name)
+        };
+        found.await.ok_or_else(|| {
+            Error::new(ErrorCode::NotFound, format!("there is no tool {id:?}"))
+        })
+    }
+
+    async fn of(&self, revision: &Arc<Revision>) -> Vec<Tool> {
+        let listed = match revision.tools(lister()).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                tracing::warn!(
+                    plugin = revision.plugin.name(),
+                    error = error.message,
+                    "left out: it can't list its tools"
+                );
+                return Vec::new();
+            }
+        };
+        let good = listed.iter().filter(|info| match schema::check(info) {
+            Ok(()) => true,
+            Err(error) => {
+                let plugin = revision.plugin.name();
+                tracing::warn!(plugin, tool = info.name, error, "left out: a tool that can't be offered");
+                false
+            }
+        });
+        good.map(|info| Tool {
+            revision: revision.clone(),
+            info: info.clone(),
+        })
+        .collect()
+    }
+
+    /// Calls a tool. `id`: the call's, the same for one that is repeated. What the model may correct, arguments that don't fit too,
+    /// is in the result.
+    ///
+    /// # Errors
+    /// The plugin failed, is busy, or in quarantine.
+    pub async fn call(
+        &self,
+        tool: &Tool,
+        id: &str,
+        arguments: &str,
+        behind: Behind,
+    ) -> Result<CallResult, Error> {
+        if arguments.len() > ARGUMENTS {
+            let message = format!("the arguments have more than {ARGUMENTS} bytes");
+            return Ok(CallResult::failed(message));
+        }
+        if let Some(error) = misfit(&tool.info, arguments) {
+            return Ok(CallResult::failed(error));
+        }
+        let begun = Instant::now();
+        self.metrics.begun(tool.plugin());
+        let name = tool.info.name.clone();
+        let owner = behind.owner.clone();
+        let plugin = &tool.revision.plugin;
+        let called = plugin.call_tool(id.into(), name, arguments.into(), behind);
+        let called = called.await.and_then(|result| checked(tool, result));
+        let status = match &called {
+            Ok(_) => 200,
+            Err(error) => error.status(),
+        };
+        self.metrics.ended(metrics::Ended {
+            plugin: tool.plugin(),
+            dialect: "tool",
+            status,
+            took: begun.elapsed(),
+            input_tokens: None,
+            output_tokens: None,
+        });
+        tracing::info!(
+            target: "call",
+            key = owner,
+            plugin = tool.plugin(),
+            tool = tool.info.name,
+            status,
+            failed = called.as_ref().is_ok_and(|result| result.is_error),
+            milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
+        called
+    }
+
+    /// Plugins that offer tools, resources or prompts, of which `may` allows all: `plugin/*`.
+    pub fn plugins(&self, may: impl Fn(&str) -> bool) -> Vec<String> {
+        let all = self.revisions().into_iter();
+        let names = all.map(|revision| revision.plugin.name().to_owned());
+        names.filter(|name| may(&format!("{name}/"))).collect()
+    }
+
+    /// What a plugin has to read, or the templates of URIs. One that can't say has nothing.
+    pub async fn resources(&self, plugin: &str, templates: bool, behind: Behind) -> Vec<ResourceInfo> {
+        let Some(revision) = self.revision(plugin) else {
+            return Vec::new();
+        };
+        self.listed(plugin, revision.plugin.resources(templates, behind).await)
+    }
+
+    /// Reads a resource of a plugin.
+    ///
+    /// # Errors
+    /// `NotFound`, or the plugin's.
+    pub async fn read_resource(
+        &self,
+        plugin: &str,
+        uri: &str,
+        behind: Behind,
+    ) -> Result<Vec<ResourceContents>, Error> {
+        let revision = self.revision(plugin).ok_or_else(|| none(plugin))?;
+        revision.plugin.read_resource(uri.into(), behind).await
+    }
+
+    /// The prompts of a plugin. One that can't say has none.
+    pub async fn prompts(&self, plugin: &str, behind: Behind) -> Vec<PromptInfo> {
+        let Some(revision) = self.revision(plugin) else {
+            return Vec::new();
+        };
+        self.listed(plugin, revision.plugin.prompts(behind).await)
+    }
+
+    /// Fills in a prompt of a plugin.
+    ///
+    /// # Errors
+    /// `NotFound`, or the plugin's.
+    pub async fn prompt(
+        &self,
+        plugin: &str,
+        name: &str,
+        arguments: Vec<(String, String)>,
+        behind: Behind,
+    ) -> Result<FilledPrompt, Error> {
+        let revision = self.revision(plugin).ok_or_else(|| none(plugin))?;
+        revision.plugin.prompt(name.into(), arguments, behind).await
+    }
+
+    /// Suggests values of an argument, best first.
+    ///
+    /// # Errors
+    /// The plugin's.
+    pub async fn complete(
+        &self,
+        plugin: &str,
+        of: Reference,
+        argument: (String, String),
+        others: Vec<(String, String)>,
+        behind: Behind,
+    ) -> Result<Vec<String>, Error> {
+        let revision = self.revision(plugin).ok_or_else(|| none(plugin))?;
+        let (argument, value) = argument;
+        revision
+            .plugin
+            .complete(of, argument, value, others, behind)
+            .await
+    }
+
+    fn listed<T>(&self, plugin: &str, listed: Result<Vec<T>, Error>) -> Vec<T> {
+        listed.unwrap_or_else(|error| {
+            tracing::warn!(plugin, error = error.message, "left out: it can't list what it has");
+            Vec::new()
+        })
+    }
+}
+
+fn none(plugin: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("there is no plugin {plugin:?} with tools"))
+}
+
+/// A result with structured content, where the tool promises it, has what it promises.
+fn checked(tool: &Tool, result: CallResult) -> Result<CallResult, Error> {
+    match schema::breach(&tool.info, &result) {
+        None => Ok(result),
+        Some(what) => {
+            let message = format!("the tool {:?} broke its output schema: {what}", tool.id());
+            Err(Error::new(ErrorCode::PluginFailed, message).of(tool.plugin()))
+        }
+    }
+}
+
+/// A new id of a call.
+pub fn call_id() -> String {
+    format!("call_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// A result as a model is told of it. What models have no words for is told in text.
+pub fn for_model(result: &CallResult) -> Vec<ResultContent> {
+    let mut told: Vec<ResultContent> = result.content.iter().map(content_for_model).collect();
+    if told.is_empty() {
+        told.extend(result.structured.clone().map(ResultContent::Text));
+    }
+    told
+}
+
+fn content_for_model(content: &ToolContent) -> ResultContent {
+    use types::neutral::{Media, MediaSource};
+    use types::tool::ResourceData;
+    match content {
+        ToolContent::Text(text) => ResultContent::Text(text.clone()),
+        ToolContent::Image(image) => ResultContent::Image(image.clone()),
+        ToolContent::Audio(_) => {
+            ResultContent::Text("(a sound, which can't be shown to you)".into())
+        }
+        ToolContent::Link(link) => {
+            ResultContent::Text(format!("{} (resource {:?})", link.uri, link.name))
+        }
+        ToolContent::Resource(resource) => match &resource.data {
+            ResourceData::Text(text) => ResultContent::Text(text.clone()),
+            ResourceData::Bytes(bytes) => ResultContent::File(Media {
+                source: MediaSource::Bytes(bytes.clone()),
+                media_type: resource.media_type.clone(),
+                name: Some(resource.uri.clone()),
+                context: None,
+                detail: None,
+                cite: false,
+            }),
+        },
+    }
+}
