@@ -1,0 +1,3 @@
+//! Evenhand as an MCP server.
+
+#![deny(missing_docs)]
