@@ -18,6 +18,7 @@ mod errors;
 mod field;
 mod form;
 mod frame;
+pub mod hosted;
 mod media;
 mod models;
 pub mod native;
