@@ -3,6 +3,8 @@
 
 #![deny(missing_docs)]
 
+mod ask;
+mod hosted;
 mod kept;
 mod models;
 mod native;
@@ -22,10 +24,12 @@ use dialects::{Asked, Wire};
 use futures::stream::BoxStream;
 use metrics::{Ended, Metrics};
 use store::Store;
+use tools::Tools;
 use types::config::{Key, Target};
 use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
 
+pub use crate::ask::Asking;
 use crate::kept::{Keeper, Lasting};
 use crate::runs::Runs;
 use crate::seal::Seals;
@@ -48,7 +52,16 @@ impl Caller {
         }
     }
 
-    fn name(&self) -> &str {
+    /// May they use a tool, `plugin/tool`?
+    pub fn may_call(&self, tool: &str) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Key(key) => key.allows_tool(tool),
+        }
+    }
+
+    /// The key's name, to which belongs what is kept; empty where no key is asked for.
+    pub fn name(&self) -> &str {
         match self {
             Self::Anyone => "",
             Self::Key(key) => &key.name,
@@ -98,6 +111,7 @@ pub struct Calls {
     metrics: Arc<Metrics>,
     seals: Seals,
     store: Option<Store>,
+    tools: Tools,
     runs: Runs,
 }
 
@@ -139,13 +153,20 @@ impl Calls {
             Some(store) => store.key("provider-data").await?,
             None => rand::random(),
         };
+        let tools = Tools::new(catalog.clone(), metrics.clone());
         Ok(Self {
             catalog,
             metrics,
             seals: Seals::new(&key),
             store,
+            tools,
             runs: Runs::default(),
         })
+    }
+
+    /// Tools that plugins offer.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
     }
 
     /// Runs a call: on the first target of its model, and on the next as long as a target fails before its answer begins.
@@ -219,7 +240,8 @@ impl Call<'_> {
     async fn first_that_works(&self, now: &Snapshot, targets: &[Target]) -> Result<Reply, Error> {
         let mut outcome = Err(unknown(&self.scan.model));
         for target in targets {
-            let mut record = Record::new(self, target);
+            let (wire, metrics) = (self.request.wire.id(), &self.calls.metrics);
+            let mut record = Record::new(metrics, self.caller.name(), wire, target);
             outcome = match now.revisions.get(&target.plugin) {
                 Some(revision) => {
                     let attempt = Attempt {
@@ -244,9 +266,7 @@ impl Call<'_> {
                         "failed before its answer began"
                     );
                 }
-                Err(error) if error.is_retryable() => {
-                    tracing::info!(plugin = target.plugin, error = ?error.message, "failed before its answer began");
-                }
+                Err(error) if error.is_retryable() => log_failed(&target.plugin, error),
                 _ => return outcome,
             }
         }
@@ -293,6 +313,10 @@ fn unknown(model: &str) -> Error {
     Error::new(ErrorCode::NotFound, format!("there is no model {model:?}")).at("model")
 }
 
+fn log_failed(plugin: &str, error: &Error) {
+    tracing::info!(plugin, error = ?error.message, "failed before its answer began");
+}
+
 /// To a client it is as if it were busy: it may be there later.
 fn not_loaded(plugin: &str) -> Error {
     let message =
@@ -305,21 +329,21 @@ struct Record {
     metrics: Arc<Metrics>,
     begun: Instant,
     caller: String,
-    wire: Wire,
+    wire: &'static str,
     target: Target,
     status: u16,
     usage: Option<Usage>,
 }
 
 impl Record {
-    fn new(call: &Call<'_>, target: &Target) -> Self {
-        let metrics = &call.calls.metrics;
+    /// `wire`: in which words it was asked.
+    fn new(metrics: &Arc<Metrics>, caller: &str, wire: &'static str, target: &Target) -> Self {
         metrics.begun(&target.plugin);
         Self {
             metrics: metrics.clone(),
             begun: Instant::now(),
-            caller: call.caller.name().into(),
-            wire: call.request.wire,
+            caller: caller.into(),
+            wire,
             target: target.clone(),
             status: 0,
             usage: None,
@@ -342,7 +366,7 @@ impl Drop for Record {
         let took = self.begun.elapsed();
         self.metrics.ended(Ended {
             plugin: &self.target.plugin,
-            dialect: self.wire.id(),
+            dialect: self.wire,
             status: self.status,
             took,
             input_tokens: usage.input_tokens,
@@ -351,7 +375,7 @@ impl Drop for Record {
         tracing::info!(
             target: "call",
             key = self.caller,
-            wire = self.wire.id(),
+            wire = self.wire,
             plugin = self.target.plugin,
             model = self.target.model,
             // 0: the client went away before there was one.

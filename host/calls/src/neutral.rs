@@ -2,6 +2,7 @@
 
 use async_stream::stream;
 use bytes::Bytes;
+use catalog::Revision;
 use dialects::responses;
 use dialects::{Answer, Asked, Encoder, Form, Whole};
 use futures::StreamExt;
@@ -9,9 +10,10 @@ use sandbox::Events;
 use types::Error;
 use types::neutral::{Event, GenerateRequest, Warning};
 
+use crate::hosted::{Loop, Wanted, issuer};
 use crate::kept::Writer;
 use crate::seal::{Issuer, Reader};
-use crate::{Attempt, Record, Reply, Request};
+use crate::{Attempt, Call, Record, Reply, Request};
 
 const JSON: &str = "application/json";
 const SSE: &str = "text/event-stream; charset=utf-8";
@@ -25,8 +27,9 @@ impl Attempt<'_> {
         match self.call.asked()? {
             Asked::Generate { mut request, form } => {
                 self.address(&mut request);
-                let warnings = self.redeem(&mut request);
-                self.generate(request, &form, warnings).await
+                let Call { calls, caller, .. } = self.call;
+                let wanted = calls.hosted(caller, &mut request).await?;
+                self.generate(request, &form, wanted).await
             }
             Asked::Embed {
                 mut request,
@@ -40,6 +43,8 @@ impl Attempt<'_> {
             }
             Asked::Count(mut request) => {
                 self.address(&mut request);
+                let Call { calls, caller, .. } = self.call;
+                calls.hosted(caller, &mut request).await?;
                 let warnings = self.redeem(&mut request);
                 let count = self.revision.plugin.count_tokens(request).await?;
                 Ok(self.whole(wire.count(&count), &warnings))
@@ -68,26 +73,28 @@ impl Attempt<'_> {
 
     async fn generate(
         &mut self,
-        request: GenerateRequest,
+        mut request: GenerateRequest,
         form: &Form,
-        warnings: Vec<Warning>,
+        wanted: Option<Wanted>,
     ) -> Result<Reply, Error> {
         let streams = request.stream;
         let (plugin, owner) = (&self.target.plugin, self.call.caller.name());
-        let issuer = self.call.calls.seals.issuer(plugin, owner);
-        let issuer = match self.call.request.wire.returns_thoughts() {
-            true => issuer,
-            false => issuer.remembering(),
+        let Call { calls, .. } = self.call;
+        let remembers = !self.call.request.wire.returns_thoughts();
+        let issuer = issuer(&calls.seals, self.revision, owner, remembers);
+        let asked = wanted.is_some().then(|| request.clone());
+        let warnings = self.redeem(&mut request);
+        let (issued, mut first) = Issued::begin(self.revision, request, issuer, warnings).await?;
+        let mut events = match wanted.zip(asked) {
+            None => Source::Plain(issued),
+            Some((wanted, asked)) => {
+                let mut looped =
+                    Loop::new(calls, self.revision, owner, remembers, asked, wanted, issued);
+                looped.hear(std::mem::take(&mut first));
+                first = looped.next().await?.unwrap_or_default();
+                Source::Loop(Box::new(looped))
+            }
         };
-        let mut events = Issued {
-            events: self.revision.plugin.generate(request).await?,
-            issuer,
-            plugin: plugin.clone(),
-        };
-        // An answer that fails before it begins is an error with a status, and another target may do better.
-        let mut first = events.next().await?.unwrap_or_default();
-        let at = usize::from(matches!(first.first(), Some(Event::Started(_))));
-        first.splice(at..at, warnings.into_iter().map(Event::Warning));
         let model = &self.call.scan.model;
         let keeper = self.call.keeper.clone();
         if streams {
@@ -160,14 +167,33 @@ impl Attempt<'_> {
 }
 
 /// A plugin's answer. What it must see again is sealed before anybody else sees it.
-struct Issued {
+pub(crate) struct Issued {
     events: Events,
     issuer: Issuer,
     plugin: String,
 }
 
 impl Issued {
-    async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
+    /// Begins an answer, and waits for its first events: one that fails before it begins is an error with a status, and another
+    /// target may do better. `warnings` come with them.
+    pub(crate) async fn begin(
+        revision: &Revision,
+        request: GenerateRequest,
+        issuer: Issuer,
+        warnings: Vec<Warning>,
+    ) -> Result<(Self, Vec<Event>), Error> {
+        let mut events = Self {
+            events: revision.plugin.generate(request).await?,
+            issuer,
+            plugin: revision.plugin.name().into(),
+        };
+        let mut first = events.next().await?.unwrap_or_default();
+        let at = usize::from(matches!(first.first(), Some(Event::Started(_))));
+        first.splice(at..at, warnings.into_iter().map(Event::Warning));
+        Ok((events, first))
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
         let mut batch = match self.events.next().await.transpose() {
             Ok(batch) => batch,
             Err(error) if error.plugin.is_some() => return Err(error),
@@ -176,6 +202,21 @@ impl Issued {
         let all = batch.iter_mut().flatten();
         all.for_each(|event| self.issuer.issue(event));
         Ok(batch)
+    }
+}
+
+/// An answer, with the host's own calls in it where it has some.
+enum Source {
+    Plain(Issued),
+    Loop(Box<Loop>),
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
+        match self {
+            Self::Plain(issued) => issued.next().await,
+            Self::Loop(looped) => looped.next().await,
+        }
     }
 }
 
@@ -216,7 +257,7 @@ impl Written {
 
 /// Events as the dialect's stream.
 fn encoded(
-    mut events: Issued,
+    mut events: Source,
     first: Vec<Event>,
     mut writer: Written,
     mut record: Option<Record>,

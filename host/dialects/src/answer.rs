@@ -50,6 +50,19 @@ impl Answer {
         }
     }
 
+    /// The parts of the first choice, why it ended, and what it used.
+    ///
+    /// # Errors
+    /// It did not finish.
+    pub fn spoken(self) -> Result<(Vec<Part>, FinishReason, Usage), Error> {
+        let mut answer = self.finished()?;
+        let usage = answer.usage.take().unwrap_or_default();
+        let choice = answer.choices.remove(&0).unwrap_or_default();
+        let reason = choice.reason();
+        let parts = choice.parts.into_iter().map(|said| said.part);
+        Ok((parts.collect(), reason, usage))
+    }
+
     /// The next event.
     pub fn push(&mut self, event: Event) {
         match event {

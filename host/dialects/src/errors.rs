@@ -98,6 +98,7 @@ fn openai_kind(code: ErrorCode) -> (&'static str, Option<&'static str>) {
         ErrorCode::Unsupported => ("invalid_request_error", Some("unsupported")),
         ErrorCode::TooLarge => ("invalid_request_error", Some("request_too_large")),
         ErrorCode::NotFound => ("invalid_request_error", Some("not_found")),
+        ErrorCode::Conflict => ("invalid_request_error", Some("conflict")),
         ErrorCode::Unauthorised => ("authentication_error", Some("invalid_api_key")),
         ErrorCode::Forbidden => ("permission_error", Some("forbidden")),
         ErrorCode::RefusedByPolicy => ("permission_error", Some("refused_by_policy")),
@@ -113,7 +114,9 @@ fn openai_kind(code: ErrorCode) -> (&'static str, Option<&'static str>) {
 
 fn anthropic_kind(code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::BadRequest | ErrorCode::Unsupported => "invalid_request_error",
+        ErrorCode::BadRequest | ErrorCode::Unsupported | ErrorCode::Conflict => {
+            "invalid_request_error"
+        }
         ErrorCode::TooLarge => "request_too_large",
         ErrorCode::NotFound => "not_found_error",
         ErrorCode::Unauthorised => "authentication_error",

@@ -42,6 +42,14 @@ impl Object {
         }
     }
 
+    /// The field, if it is there: `Some(None)` where it is null, which takes away what was set before.
+    pub(crate) fn change<T: Read>(&mut self, key: &str) -> Result<Option<Option<T>>, Error> {
+        match self.fields.contains_key(key) {
+            false => Ok(None),
+            true => self.opt(key).map(Some),
+        }
+    }
+
     /// The field, which must be there.
     pub(crate) fn need<T: Read>(&mut self, key: &str) -> Result<T, Error> {
         match self.opt(key)? {
@@ -82,6 +90,15 @@ impl Object {
     /// The object as the client wrote it.
     pub(crate) fn into_text(self) -> String {
         Value::Object(self.fields).to_string()
+    }
+
+    /// An error if anything is left but nulls.
+    pub(crate) fn nothing_else(self) -> Result<(), Error> {
+        let left = self.fields.iter().find(|(_, value)| !value.is_null());
+        match left {
+            None => Ok(()),
+            Some((key, _)) => Err(self.wrong(key, "is not a field that this host knows")),
+        }
     }
 
     /// What is left, as a JSON text; absent if nothing is.

@@ -18,6 +18,7 @@ mod errors;
 mod field;
 mod form;
 mod frame;
+pub mod hosted;
 mod media;
 mod models;
 pub mod native;
@@ -32,6 +33,8 @@ pub use encoder::Encoder;
 pub use errors::Dialect;
 pub use form::{Form, Response};
 pub use models::ListedModel;
+/// Agents that the host runs, and their sessions, of the one dialect that has such.
+pub use openai::agents;
 /// Answers that are kept, of the one dialect that has such.
 pub use openai::responses;
 pub use whole::Whole;

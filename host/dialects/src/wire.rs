@@ -6,7 +6,7 @@ use types::neutral::{EmbedRequest, Embeddings, GenerateRequest, TokenCount};
 use crate::field::at;
 use crate::native::Tap;
 use crate::openai::responses::{self, Past};
-use crate::{Dialect, Form, anthropic, openai, seal};
+use crate::{Dialect, Form, anthropic, hosted, openai, seal};
 
 /// What a request asks for, and in which words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,11 +105,12 @@ impl Wire {
     /// Must a request be translated, even for a vendor of its own dialect? It has what only we can read.
     pub fn needs_translation(self, body: &[u8]) -> bool {
         match self {
-            Self::OpenAiChat | Self::OpenAiEmbeddings => false,
+            Self::OpenAiEmbeddings => false,
+            Self::OpenAiChat => hosted::may_be_in(body),
             Self::OpenAiResponses
             | Self::OpenAiInputTokens
             | Self::AnthropicMessages
-            | Self::AnthropicCountTokens => seal::has_seals(body),
+            | Self::AnthropicCountTokens => seal::has_seals(body) || hosted::may_be_in(body),
         }
     }
 

@@ -214,7 +214,8 @@ fn cut(mut text: String, limit: usize) -> String {
 /// An error of the host, to a component.
 pub(crate) fn error_in(error: types::Error) -> wit::Error {
     let code = match error.code {
-        ErrorCode::BadRequest => wit::ErrorCode::BadRequest,
+        // The contract has no conflict: sessions are the host's own.
+        ErrorCode::BadRequest | ErrorCode::Conflict => wit::ErrorCode::BadRequest,
         ErrorCode::Unauthorised => wit::ErrorCode::Unauthorised,
         ErrorCode::Forbidden => wit::ErrorCode::Forbidden,
         ErrorCode::NotFound => wit::ErrorCode::NotFound,

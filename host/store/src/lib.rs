@@ -3,21 +3,28 @@
 
 #![deny(missing_docs)]
 
+mod agents;
 mod keys;
+mod kv;
+mod leases;
 mod responses;
+mod sessions;
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyPool, AssertSqlSafe, Executor};
 use types::{Error, ErrorCode};
 use url::Url;
 
+pub use agents::AgentRow;
+pub use leases::Lease;
 pub use responses::{Kept, Progress, Work};
+pub use sessions::{Append, Appended, SessionRow, Writer};
 
 /// Whoever finds no free connection in this time gets an error.
 const WAIT: Duration = Duration::from_secs(5);
@@ -29,6 +36,7 @@ const CONNECTIONS: u32 = 10;
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    sqlite: bool,
 }
 
 impl Store {
@@ -68,7 +76,21 @@ impl Store {
             .map_err(|e| failed("can't be opened", &e))?;
         let tables = sqlx::migrate!().run(&pool).await;
         tables.map_err(|e| failed("can't be brought up to date", &e))?;
-        Ok(Self { pool })
+        Ok(Self { pool, sqlite })
+    }
+
+    /// The statement with the database's own words for what each says in its own way: `clock()`, its milliseconds since 1970, and
+    /// `passing over locked`, which skips the rows that others are changing.
+    fn words(&self, statement: &str) -> AssertSqlSafe<String> {
+        let (clock, passing) = match self.sqlite {
+            true => ("cast(unixepoch('subsec') * 1000 as bigint)", ""),
+            false => (
+                "(extract(epoch from clock_timestamp()) * 1000)::bigint",
+                "for update skip locked",
+            ),
+        };
+        let statement = statement.replace("clock()", clock);
+        AssertSqlSafe(statement.replace("passing over locked", passing))
     }
 
     /// Waits for what is being written, and closes it.
@@ -89,6 +111,43 @@ fn private(file: &Path) -> io::Result<()> {
             file.display()
         ))),
     }
+}
+
+/// Longest id that is looked for, in bytes: those of all vendors are shorter, and an index takes no more than some thousand.
+const ID: usize = 256;
+
+/// Could it be an id? PostgreSQL's texts have no NUL.
+fn is_id(id: &str) -> bool {
+    id.len() <= ID && !id.chars().any(char::is_control)
+}
+
+/// The statement for a page of a list in the order of `created` and `id`, behind the one that has the id `$2`.
+fn page(statement: &str, ascending: bool) -> AssertSqlSafe<String> {
+    let (behind, order) = if ascending {
+        (">", "asc")
+    } else {
+        ("<", "desc")
+    };
+    let statement = statement.replace("is behind", behind);
+    AssertSqlSafe(format!(
+        "{statement} order by created {order}, id {order} limit $3"
+    ))
+}
+
+/// As databases have it.
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, millis)
 }
 
 /// The database failed: that is the operator's to mend, and its words are for the log.

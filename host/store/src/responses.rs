@@ -1,12 +1,12 @@
 //! Answers of the Responses dialect. What is in them is the dialect's matter.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use types::{Error, ErrorCode};
 
-use crate::{Store, failed};
+use crate::{Store, failed, int, is_id, millis, now};
 
 /// A host that works on an answer says so at least this often.
 const ALIVE: Duration = Duration::from_secs(10);
@@ -38,16 +38,8 @@ pub struct Progress<'a> {
     pub over: bool,
 }
 
-/// Longest id that is looked for, in bytes: those of all vendors are shorter, and an index takes no more than some thousand.
-const ID: usize = 256;
-
 /// Most items of an answer that others may refer to.
 const ITEMS: usize = 2000;
-
-/// Could it be an id? PostgreSQL's texts have no NUL.
-fn is_id(id: &str) -> bool {
-    id.len() <= ID && !id.chars().any(char::is_control)
-}
 
 /// Does a host work on an answer?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +115,7 @@ impl Store {
                 "insert into response_frames (response, number, value) values ($1, $2, $3)",
             )
             .bind(id)
-            .bind(i64::try_from(*number).unwrap_or(i64::MAX))
+            .bind(int(*number))
             .bind(value)
             .execute(&mut *all)
             .await
@@ -224,7 +216,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn frames(&self, id: &str, after: Option<u64>) -> Result<Vec<(u64, String)>, Error> {
-        let after = after.map_or(-1, |after| i64::try_from(after).unwrap_or(i64::MAX));
+        let after = after.map_or(-1, int);
         let rows = sqlx::query(
             "select number, value from response_frames where response = $1 and number > $2 order by number",
         )
@@ -243,18 +235,19 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Forgets answers that are older than this, and says how many.
+    /// Forgets answers that are older than this and sessions in which nothing was or is to be done since, and says how many.
     ///
     /// # Errors
     /// The database's.
     pub async fn forget_older(&self, age: Duration) -> Result<u64, Error> {
-        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let before = now().saturating_sub(millis(age));
         let gone = sqlx::query("delete from responses where created < $1")
-            .bind(now().saturating_sub(age))
+            .bind(before)
             .execute(&self.pool)
             .await
             .map_err(failed)?;
-        Ok(gone.rows_affected())
+        let sessions = self.forget_sessions(before).await?;
+        Ok(gone.rows_affected() + sessions)
     }
 }
 
@@ -288,13 +281,5 @@ fn work(row: &AnyRow) -> Result<Work, sqlx::Error> {
         None => Work::Over,
         Some(silent) if silent < GONE.as_millis() as i64 => Work::Going,
         Some(_) => Work::Lost,
-    })
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     })
 }

@@ -50,9 +50,7 @@ impl Link for NoLink {
     fn notify(&self, _: NoticeLevel, _: Option<String>, _: String) {}
 
     fn elicit(&self, _: String, _: String) -> BoxFuture<'_, Result<Elicited, Error>> {
-        let message = "nobody can be asked: no person is behind this call";
-        let nobody = Err(Error::new(ErrorCode::Unsupported, message));
-        Box::pin(async { nobody })
+        Box::pin(async { Err(no_person()) })
     }
 
     fn sample<'a>(
@@ -64,6 +62,12 @@ impl Link for NoLink {
         let nobody = Err(Error::new(ErrorCode::Unsupported, message));
         Box::pin(async { nobody })
     }
+}
+
+/// What a tool is told that asks a person where there is none.
+pub fn no_person() -> Error {
+    let message = "nobody can be asked: no person is behind this call";
+    Error::new(ErrorCode::Unsupported, message)
 }
 
 /// Somebody who lists, and asks for nothing.

@@ -9,6 +9,8 @@ pub enum ErrorCode {
     Forbidden,
     /// There is no such model or object.
     NotFound,
+    /// What the object is or does forbids it now, such as more input for a session that is over.
+    Conflict,
     /// The request is too large.
     TooLarge,
     /// Too many requests.
@@ -102,6 +104,7 @@ impl Error {
             ErrorCode::Unauthorised => 401,
             ErrorCode::Forbidden | ErrorCode::RefusedByPolicy => 403,
             ErrorCode::NotFound => 404,
+            ErrorCode::Conflict => 409,
             ErrorCode::TooLarge => 413,
             ErrorCode::RateLimited => 429,
             ErrorCode::Cancelled => 499,

@@ -35,6 +35,7 @@ fn own_errors_have_each_dialects_shape() {
         (ErrorCode::BadRequest, 400, 400),
         (ErrorCode::Unauthorised, 401, 401),
         (ErrorCode::NotFound, 404, 404),
+        (ErrorCode::Conflict, 409, 409),
         (ErrorCode::TooLarge, 413, 413),
         (ErrorCode::RateLimited, 429, 429),
         (ErrorCode::PluginFailed, 502, 502),

@@ -387,6 +387,12 @@ impl Config {
         self.prices.iter().find(|price| price.is_of(target))
     }
 
+    /// Prices of all targets of a model; `None` where one has none.
+    pub fn prices_of(&self, model: &str) -> Option<Vec<&Price>> {
+        let targets = self.targets_of(model);
+        targets.iter().map(|target| self.price(target)).collect()
+    }
+
     /// Agents, prices, and what else is kept.
     fn kept_things(&self) -> Result<(), String> {
         for plugin in &self.plugins {
@@ -410,10 +416,7 @@ impl Config {
         self.prices.iter().try_for_each(Price::check)?;
         let mut agents = HashSet::new();
         for agent in &self.agents {
-            agent.check(|model| {
-                let targets = self.targets_of(model);
-                targets.iter().all(|target| self.price(target).is_some())
-            })?;
+            agent.check(|model| self.prices_of(model).is_some())?;
             if !agents.insert(agent.name.as_str()) {
                 return Err(format!("two agents are named {:?}", agent.name));
             }

@@ -210,9 +210,40 @@ pub struct Message {
     pub provider_data: Option<String>,
 }
 
+impl Part {
+    /// A part of this, and nothing beside.
+    pub fn new(content: Content) -> Self {
+        Self {
+            content,
+            cache: None,
+            provider_data: None,
+        }
+    }
+
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Content::Text(Text {
+            text: text.into(),
+            citations: Vec::new(),
+        }))
+    }
+}
+
+impl Message {
+    /// A message of these parts.
+    pub fn new(role: Role, parts: Vec<Part>) -> Self {
+        Self {
+            role,
+            parts,
+            name: None,
+            provider_data: None,
+        }
+    }
+}
+
 impl Content {
     /// About how many bytes it is.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         let source = |source: &Source| source.passages.iter().map(String::len).sum::<usize>();
         match self {
             Self::Text(text) => text.text.len(),

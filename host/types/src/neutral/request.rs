@@ -237,6 +237,27 @@ pub struct ModelInfo {
 }
 
 impl GenerateRequest {
+    /// A conversation, and nothing else asked for. The model is for whoever routes it to name.
+    pub fn new(messages: Vec<Message>) -> Self {
+        Self {
+            model: String::new(),
+            messages,
+            tools: Vec::new(),
+            tool_choice: None,
+            parallel_tool_calls: None,
+            output: OutputFormat::Text,
+            sampling: Sampling::default(),
+            reasoning: None,
+            verbosity: None,
+            modalities: Vec::new(),
+            service_tier: None,
+            user: None,
+            metadata: Vec::new(),
+            stream: false,
+            extensions: Vec::new(),
+        }
+    }
+
     /// About how many bytes it is: of its texts, media and tools.
     pub fn size(&self) -> usize {
         let data = |data: &Option<String>| data.as_ref().map_or(0, String::len);

@@ -148,7 +148,7 @@ pub(super) fn comment(out: &mut Vec<Frame>, warning: &Warning) {
 }
 
 /// What makes the lengths of deltas alike, so that nobody on the way reads in them.
-fn noise(length: usize) -> String {
+pub(in crate::openai) fn noise(length: usize) -> String {
     const STEP: usize = 16;
     let mut noise = uuid::Uuid::new_v4().simple().to_string();
     noise.truncate(STEP - length % STEP);

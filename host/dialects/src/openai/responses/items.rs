@@ -214,7 +214,7 @@ fn plain(text: String) -> Part {
     }))
 }
 
-fn content(mut object: Object) -> Result<Part, Error> {
+pub(in crate::openai) fn content(mut object: Object) -> Result<Part, Error> {
     let cache = cache_mark(&mut object)?;
     let kind: String = object.need("type")?;
     let content = match kind.as_str() {

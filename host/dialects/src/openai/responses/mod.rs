@@ -9,7 +9,7 @@ mod encode;
 pub(crate) mod frames;
 mod hosted;
 mod item;
-mod items;
+pub(in crate::openai) mod items;
 mod reasoning;
 mod request;
 mod settings;
@@ -25,6 +25,7 @@ pub use settings::{Settings, Status};
 pub use stored::{
     Page, Past, Stored, deleted, input_items, not_cancellable, not_found, previous_not_found, shown,
 };
+pub(in crate::openai) use stored::{in_words_of_the_vendor, not_found_at};
 pub use stream::{Stream, encoder};
 
 use serde_json::{Value, json};

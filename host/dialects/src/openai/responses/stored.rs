@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 use types::{Error, ErrorCode, UpstreamError, neutral::Part};
 
 use super::Status;
-use crate::field::at;
-
-/// Most items of a page, and how many there are if nobody says.
-const PAGE: (usize, usize) = (100, 20);
+use crate::{field::at, openai::page};
 
 /// An answer that is kept, with what it answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,33 +104,13 @@ pub struct Page {
 /// # Errors
 /// A limit out of bounds; no such item.
 pub fn input_items(stored: &Stored, page: &Page) -> Result<Value, Error> {
-    let (most, usual) = PAGE;
-    let limit = page.limit.unwrap_or(usual);
-    if !(1..=most).contains(&limit) {
-        return Err(at("limit", format_args!("must be from 1 to {most}")));
-    }
-    let mut items: Vec<&Value> = stored.input.iter().collect();
-    if !page.ascending {
-        items.reverse();
-    }
-    if let Some(after) = &page.after {
-        let place = items.iter().position(|item| item["id"] == **after);
-        let place = place.ok_or_else(|| not_found_at("Item", after, "after"))?;
-        items.drain(..=place);
-    }
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    let id = |item: Option<&&Value>| item.map_or(Value::Null, |item| item["id"].clone());
-    let (first, last) = (id(items.first()), id(items.last()));
-    let mut data: Value = items.into_iter().cloned().collect();
-    hide(&mut data, &page.include);
-    Ok(json!({
-        "object": "list",
-        "data": data,
-        "first_id": first,
-        "last_id": last,
-        "has_more": has_more,
-    }))
+    let limit = page::limit(page.limit)?;
+    let after = page.after.as_deref();
+    let missing = |id: &str| not_found_at("Item", id, "after");
+    let items = stored.input.clone();
+    let mut list = page::cut(items, page.ascending, after, limit, missing)?;
+    hide(&mut list["data"], &page.include);
+    Ok(list)
 }
 
 /// A kept answer as `GET /v1/responses/{id}` shows it.
@@ -219,7 +196,7 @@ pub fn not_found(what: &str, id: &str) -> Error {
 }
 
 /// The same, of a field of the request.
-pub(super) fn not_found_at(what: &str, id: &str, param: &str) -> Error {
+pub(in crate::openai) fn not_found_at(what: &str, id: &str, param: &str) -> Error {
     in_words_of_the_vendor(missing(what, id).at(param), None)
 }
 
@@ -251,7 +228,7 @@ pub fn not_cancellable() -> Error {
 }
 
 /// SDKs and agents look at these errors' code.
-fn in_words_of_the_vendor(error: Error, code: Option<&str>) -> Error {
+pub(in crate::openai) fn in_words_of_the_vendor(error: Error, code: Option<&str>) -> Error {
     let body = json!({ "error": {
         "message": error.message,
         "type": "invalid_request_error",

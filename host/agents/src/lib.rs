@@ -1,0 +1,540 @@
+//! Hosted agents: sessions that survive. A session is an append-only log of events in the store; what it needs next follows from the
+//! log alone, so that any host can go on with it, one at a time, under a lease.
+
+#![deny(missing_docs)]
+
+mod follow;
+mod grants;
+mod hub;
+mod link;
+mod log;
+mod next;
+mod prompt;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use calls::{Caller, Calls};
+use catalog::Catalog;
+use store::{Lease, Store};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tools::Tools;
+use types::neutral::Part;
+use types::session::{
+    Agent, CallOutcome, Input, Logged, Required, Session, SessionEvent,
+};
+use types::{Error, ErrorCode};
+use uuid::Uuid;
+
+use crate::grants::is_configured;
+use crate::hub::Hub;
+pub use crate::hub::News;
+use crate::log::{Added, By, Log};
+
+/// Sessions that a host goes on with at a time.
+const RUNS: usize = 200;
+
+/// How often an input is tried again that others were faster than.
+const TRIES: usize = 20;
+
+/// Most bytes of messages of an input.
+const SAID: usize = 4 << 20;
+
+/// Runs hosted agents.
+#[derive(Clone)]
+pub struct Agents {
+    calls: Calls,
+    tools: Tools,
+    catalog: Arc<Catalog>,
+    store: Store,
+    hub: Hub,
+    /// This process, for leases.
+    host: Arc<str>,
+    lease: Duration,
+    wake: Arc<Notify>,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stopping: Arc<AtomicBool>,
+}
+
+/// A session that is to begin.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its agent, as it is for this session.
+    pub agent: Agent,
+    /// Messages, each of parts; none: it waits for one.
+    pub input: Vec<Vec<Part>>,
+    /// The client's own.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A session and all that happened in it.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The session.
+    pub session: Session,
+    /// Its log.
+    pub log: Vec<Logged>,
+}
+
+/// Which of a list are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Those after this one.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: u64,
+    /// The oldest first.
+    pub ascending: bool,
+}
+
+/// A new id with this prefix.
+pub(crate) fn id(prefix: &str) -> String {
+    format!("{prefix}{}", Uuid::now_v7().simple())
+}
+
+impl Agents {
+    /// `lease`: how long a host that is gone keeps its sessions from others.
+    pub fn new(
+        calls: Calls,
+        tools: Tools,
+        catalog: Arc<Catalog>,
+        store: Store,
+        lease: Duration,
+    ) -> Self {
+        Self {
+            calls,
+            tools,
+            catalog,
+            store,
+            hub: Hub::default(),
+            host: id("host_").into(),
+            lease,
+            wake: Arc::default(),
+            places: Arc::new(Semaphore::new(RUNS)),
+            tasks: TaskTracker::new(),
+            stopping: Arc::default(),
+        }
+    }
+
+    /// Goes on with sessions in which work is to be done, those of hosts that are gone too, until [`Agents::stop`].
+    pub async fn run(&self) {
+        while !self.is_stopping() {
+            let free = self.places.available_permits();
+            let taken = self
+                .store
+                .session_take(&self.host, self.lease, free as u64)
+                .await;
+            for lease in taken.unwrap_or_default() {
+                self.begin_run(lease);
+            }
+            // Others' sessions come free without anybody telling.
+            let _ = timeout(self.lease / 4, self.wake.notified()).await;
+        }
+    }
+
+    fn begin_run(&self, lease: Lease) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return;
+        };
+        let agents = self.clone();
+        self.tasks.spawn(async move {
+            agents.go_on(&lease).await;
+            drop(place);
+            agents.wake.notify_one();
+        });
+    }
+
+    /// No more is begun; what runs comes to the end of its step.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+        self.tasks.close();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Waits until nothing runs, after [`Agents::stop`].
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
+    }
+
+    /// An agent that the caller may use: of the configuration, or one that they made.
+    ///
+    /// # Errors
+    /// `NotFound`; the store's.
+    pub async fn agent(&self, caller: &Caller, id: &str) -> Result<Agent, Error> {
+        let configured = {
+            let now = self.catalog.now();
+            let found = now.config.agents.iter().find(|agent| agent.name == id);
+            found.map(Agent::from)
+        };
+        if let Some(agent) = configured.filter(|_| caller.may(&format!("agent/{id}"))) {
+            return Ok(agent);
+        }
+        match self.store.agent(caller.name(), id).await? {
+            Some(row) => read_agent(&row.value),
+            None => Err(not_found("agent", id)),
+        }
+    }
+
+    /// Agents that the caller may use: theirs, and on the first page before them those of the configuration.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn agents(&self, caller: &Caller, page: &Page) -> Result<(Vec<Agent>, bool), Error> {
+        let mut all: Vec<Agent> = Vec::new();
+        if page.after.is_none() {
+            let now = self.catalog.now();
+            let may = now.config.agents.iter().map(Agent::from);
+            all.extend(may.filter(|agent| caller.may(&format!("agent/{}", agent.id))));
+        }
+        let mut limit = page.limit.saturating_sub(all.len() as u64);
+        limit += 1;
+        let after = page.after.as_deref();
+        let made = self
+            .store
+            .agent_list(caller.name(), after, limit, page.ascending)
+            .await?;
+        let more = made.len() as u64 == limit;
+        for row in made.into_iter().take((limit - 1) as usize) {
+            all.push(read_agent(&row.value)?);
+        }
+        Ok((all, more))
+    }
+
+    /// Keeps an agent of the caller's, a new one or what it is now.
+    ///
+    /// # Errors
+    /// It asks for what the caller may not use; it is one of the configuration.
+    pub async fn keep_agent(&self, caller: &Caller, mut agent: Agent) -> Result<Agent, Error> {
+        let now = log::now();
+        agent.updated = now;
+        if agent.id.is_empty() {
+            agent.id = id("agent_");
+            agent.created = now;
+        } else if is_configured(&agent) {
+            let message = format!("the agent {:?} is the operator's: it can't be changed here", agent.id);
+            return Err(Error::new(ErrorCode::Forbidden, message));
+        }
+        self.check(caller, &agent)?;
+        let value = serde_json::to_string(&agent).map_err(|error| {
+            Error::new(ErrorCode::Internal, format!("an agent can't be written: {error}"))
+        })?;
+        self.store
+            .agent_put(caller.name(), &agent.id, &value, agent.created)
+            .await?;
+        Ok(agent)
+    }
+
+    /// Forgets an agent of the caller's. Its sessions go on.
+    ///
+    /// # Errors
+    /// `NotFound`; it is one of the configuration.
+    pub async fn forget_agent(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        if is_configured(&self.agent(caller, id).await?) {
+            let message = format!("the agent {id:?} is the operator's: it can't be deleted here");
+            return Err(Error::new(ErrorCode::Forbidden, message));
+        }
+        self.store.agent_delete(caller.name(), id).await.map(drop)
+    }
+
+    /// May the caller have such an agent?
+    fn check(&self, caller: &Caller, agent: &Agent) -> Result<(), Error> {
+        if !caller.may(&agent.model) || agent.model.starts_with("agent/") {
+            let message = format!("there is no model {:?}", agent.model);
+            return Err(Error::new(ErrorCode::NotFound, message).at("model"));
+        }
+        let all = agent.tools.iter().chain(&agent.approve);
+        let foreign = |rule: &&String| !caller.may_call(rule);
+        if let Some(rule) = all.filter(|rule| rule.as_str() != "*").find(foreign) {
+            let message = format!("there is no tool {rule:?} for this key");
+            return Err(Error::new(ErrorCode::NotFound, message).at("tools"));
+        }
+        if agent.limits.usd.is_some() {
+            let now = self.catalog.now();
+            if now.config.prices_of(&agent.model).is_none() {
+                let message = format!(
+                    "the operator has set no [[price]] for the model {:?}, so that a limit in US dollars can't be kept",
+                    agent.model
+                );
+                return Err(Error::bad_request(message).at("limits.usd"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// The agent asks for what the caller may not use; the store's.
+    pub async fn begin(&self, caller: &Caller, new: NewSession) -> Result<Session, Error> {
+        if !is_configured(&new.agent) {
+            self.check(caller, &new.agent)?;
+        }
+        let session = id("sess_");
+        let mut events = vec![SessionEvent::Created {
+            agent: Box::new(new.agent.clone()),
+            metadata: new.metadata.clone(),
+        }];
+        events.extend(said(new.input)?);
+        let at = log::now();
+        let logged: Vec<Logged> = (0..)
+            .zip(events)
+            .map(|(number, event)| Logged { number, at, event })
+            .collect();
+        let texts: Vec<String> = logged
+            .iter()
+            .map(|logged| log::write(&logged.event))
+            .collect::<Result<_, _>>()?;
+        let begun = Session::of(&session, &logged).ok_or_else(lost)?;
+        let metadata = serde_json::to_string(&new.metadata).unwrap_or_default();
+        let wants = begun.turn().is_some();
+        self.store
+            .session_begin(
+                caller.name(),
+                &session,
+                &new.agent.id,
+                &metadata,
+                &texts,
+                log::code(begun.status),
+                wants,
+            )
+            .await?;
+        self.work(&session, wants).await;
+        Ok(begun)
+    }
+
+    /// There is work: this host takes it, if it has a place.
+    async fn work(&self, session: &str, wants: bool) {
+        if !wants || self.is_stopping() {
+            return;
+        }
+        match self
+            .store
+            .session_take_one(session, &self.host, self.lease)
+            .await
+        {
+            Ok(Some(lease)) => self.begin_run(lease),
+            Ok(None) => self.wake.notify_one(),
+            Err(error) => tracing::warn!(session, error = error.message, "it waits for its turn"),
+        }
+    }
+
+    /// A session of the caller's, and all that happened in it.
+    ///
+    /// # Errors
+    /// `NotFound`; the store's.
+    pub async fn session(&self, caller: &Caller, id: &str) -> Result<Whole, Error> {
+        let log = self.log(caller, id).await?;
+        Ok(Whole {
+            session: log.session,
+            log: log.events,
+        })
+    }
+
+    async fn log(&self, caller: &Caller, id: &str) -> Result<Log, Error> {
+        let row = self.store.session(caller.name(), id).await?;
+        let row = row.ok_or_else(|| not_found("session", id))?;
+        let log = Log::read(&self.store, id).await?;
+        let mut log = log.ok_or_else(|| not_found("session", id))?;
+        // What a client changed since stands beside the log.
+        log.session.metadata = serde_json::from_str(&row.metadata).unwrap_or_default();
+        Ok(log)
+    }
+
+    /// Sessions of the caller's, and whether there are more. `agent`: only of this one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sessions(
+        &self,
+        caller: &Caller,
+        agent: Option<&str>,
+        page: &Page,
+    ) -> Result<(Vec<Session>, bool), Error> {
+        let after = page.after.as_deref();
+        let rows = self
+            .store
+            .session_list(caller.name(), agent, after, page.limit + 1, page.ascending)
+            .await?;
+        let more = rows.len() as u64 > page.limit;
+        let mut all = Vec::new();
+        for row in rows.into_iter().take(page.limit as usize) {
+            if let Some(log) = Log::read(&self.store, &row.id).await? {
+                let mut session = log.session;
+                session.metadata = serde_json::from_str(&row.metadata).unwrap_or_default();
+                all.push(session);
+            }
+        }
+        Ok((all, more))
+    }
+
+    /// Replaces the client's own of a session.
+    ///
+    /// # Errors
+    /// `NotFound`; the store's.
+    pub async fn set_metadata(
+        &self,
+        caller: &Caller,
+        id: &str,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Whole, Error> {
+        let text = serde_json::to_string(metadata).unwrap_or_default();
+        self.store
+            .session_set_metadata(caller.name(), id, &text)
+            .await?;
+        self.session(caller, id).await
+    }
+
+    /// Deletes a session; what runs of it is dropped.
+    ///
+    /// # Errors
+    /// `NotFound`; the store's.
+    pub async fn forget_session(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        match self.store.session_delete(caller.name(), id).await? {
+            true => Ok(()),
+            false => Err(not_found("session", id)),
+        }
+    }
+
+    /// What a client wants of a session. All of it or nothing; it is in the store when this returns.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict`: the session is over, or doesn't wait for that.
+    pub async fn input(&self, caller: &Caller, id: &str, inputs: Vec<Input>) -> Result<Whole, Error> {
+        let mut log = self.log(caller, id).await?;
+        for _ in 0..TRIES {
+            let mut draft = log.session.clone();
+            let mut events = Vec::new();
+            for input in inputs.clone() {
+                for event in accept(&draft, caller.name(), input)? {
+                    draft.apply(&Logged {
+                        number: 0,
+                        at: log::now(),
+                        event: event.clone(),
+                    });
+                    events.push(event);
+                }
+            }
+            if events.is_empty() {
+                return self.session(caller, id).await;
+            }
+            let added = log.append(&self.store, &self.hub, By::Client, events, true);
+            match added.await? {
+                Added::Done => {
+                    self.work(id, true).await;
+                    return self.session(caller, id).await;
+                }
+                Added::Changed | Added::Lost => {
+                    // It may be gone.
+                    log = self.log(caller, id).await?;
+                }
+            }
+        }
+        let message = format!("the session {id:?} changes all the time: try again");
+        Err(Error::new(ErrorCode::Overloaded, message))
+    }
+}
+
+/// The events that an input comes to.
+fn accept(session: &Session, who: &str, input: Input) -> Result<Vec<SessionEvent>, Error> {
+    let conflict = |message: String| Err(Error::new(ErrorCode::Conflict, message));
+    if session.is_over() {
+        let why = session.error.as_deref().unwrap_or_default();
+        return conflict(format!("the session {:?} is over: {why}", session.id));
+    }
+    match input {
+        Input::Message(messages) => match session.turn() {
+            Some(turn) => conflict(format!(
+                "the turn {:?} is not over: wait for its end, answer what it waits for, or cancel it",
+                turn.id
+            )),
+            None => Ok(said(messages)?.into_iter().collect()),
+        },
+        Input::Approval { request, decision } => {
+            let waits = next::wants(session, |it| {
+                matches!(it, Required::Approval(approval) if approval.request == request)
+            });
+            match waits {
+                true => Ok(vec![SessionEvent::ApprovalGiven {
+                    request,
+                    decision,
+                    who: who.into(),
+                }]),
+                false => conflict(format!(
+                    "the session {:?} does not wait for an answer to {request:?}",
+                    session.id
+                )),
+            }
+        }
+        Input::Result { turn, call, result } => {
+            let pending = session.required.iter().find_map(|it| match it {
+                Required::Result(pending) if pending.call == call => Some(pending),
+                _ => None,
+            });
+            match pending {
+                Some(pending) if turn.is_none_or(|turn| turn == pending.turn) => {
+                    Ok(vec![SessionEvent::CallEnded {
+                        turn: pending.turn.clone(),
+                        call,
+                        outcome: CallOutcome::ByClient,
+                        result,
+                    }])
+                }
+                _ => conflict(format!(
+                    "the session {:?} does not wait for the result of {call:?}",
+                    session.id
+                )),
+            }
+        }
+        Input::Cancel => match session.turn() {
+            Some(_) => Ok(vec![SessionEvent::CancelAsked { who: who.into() }]),
+            // What was to be cancelled is over already.
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+/// A turn that begins with these messages; nothing where there are none.
+fn said(messages: Vec<Vec<Part>>) -> Result<Option<SessionEvent>, Error> {
+    if messages.is_empty() {
+        return Ok(None);
+    }
+    let size: usize = messages
+        .iter()
+        .flatten()
+        .map(|part| part.content.size())
+        .sum();
+    if size > SAID {
+        let message = format!("the messages have more than {SAID} bytes");
+        return Err(Error::new(ErrorCode::TooLarge, message));
+    }
+    let messages = messages.into_iter().map(|parts| (id("msg_"), parts));
+    Ok(Some(SessionEvent::Said {
+        turn: id("turn_"),
+        messages: messages.collect(),
+    }))
+}
+
+fn read_agent(value: &str) -> Result<Agent, Error> {
+    serde_json::from_str(value).map_err(|error| {
+        Error::new(ErrorCode::Internal, format!("an agent can't be read: {error}"))
+    })
+}
+
+fn not_found(what: &str, id: &str) -> Error {
+    let id: String = id.chars().take(100).collect();
+    Error::new(ErrorCode::NotFound, format!("there is no {what} {id:?}"))
+}
+
+fn lost() -> Error {
+    Error::new(ErrorCode::Internal, "a session has no beginning")
+}
