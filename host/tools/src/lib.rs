@@ -139,6 +139,16 @@ impl Tools {
         tools
     }
 
+    /// The same of one plugin.
+    pub async fn of_plugin(&self, plugin: &str, may: impl Fn(&str) -> bool) -> Vec<Tool> {
+        let Some(revision) = self.revision(plugin) else {
+            return Vec::new();
+        };
+        let mut tools = self.of(&revision).await;
+        tools.retain(|tool| may(&tool.id()));
+        tools
+    }
+
     /// A tool by its name, `plugin/tool`.
     ///
     /// # Errors
@@ -230,6 +240,18 @@ impl Tools {
             milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         );
         called
+    }
+
+    /// The plugins that offer tools, resources or prompts, each with the SHA-256 of its component.
+    pub fn versions(&self) -> Vec<(String, String)> {
+        let all = self.revisions().into_iter();
+        all.map(|revision| (revision.plugin.name().to_owned(), revision.digest.clone()))
+            .collect()
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.plugins(|_| true)
     }
 
     /// Plugins that offer tools, resources or prompts, of which `may` allows all: `plugin/*`.
