@@ -4,6 +4,7 @@ mod agents_golden;
 mod agents_log;
 mod agents_properties;
 mod agents_request;
+mod agents_sessions;
 mod agents_stream;
 mod chat_answer;
 mod chat_request;
