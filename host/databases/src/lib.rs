@@ -87,7 +87,8 @@ impl Database {
     }
 
     /// Runs one statement; `write`: it may change something. `parameters`, in the order of `?1` or `$1`, are texts, numbers, booleans and
-    /// nulls. A statement has one kind of the two, and PostgreSQL ignores those that it doesn't name. It takes a text as `text`, so that one for another type needs a cast, such as `$1::date`.
+    /// nulls. A statement has one kind of the two, and PostgreSQL ignores those that it doesn't name. It takes a text as `text`, so that
+    /// one for another type needs a cast, such as `$1::date`.
     ///
     /// Numbers that JSON hasn't, such as NaN, are texts in the answer, and so are bytes, in hexadecimal (PostgreSQL's begin with `\x`).
     /// PostgreSQL's rows that were changed are counted where the statement begins with `insert`, `update`, `delete` or `merge`, or gives
