@@ -87,10 +87,12 @@ impl Database {
     }
 
     /// Runs one statement; `write`: it may change something. `parameters`, in the order of `?1` or `$1`, are texts, numbers, booleans and
-    /// nulls. PostgreSQL takes a text as `text`, so that one for another type needs a cast, such as `$1::date`.
+    /// nulls. A statement has one kind of the two, and PostgreSQL ignores those that it doesn't name. It takes a text as `text`, so that
+    /// one for another type needs a cast, such as `$1::date`.
     ///
     /// Numbers that JSON hasn't, such as NaN, are texts in the answer, and so are bytes, in hexadecimal (PostgreSQL's begin with `\x`).
-    /// Dropping the future ends the statement.
+    /// PostgreSQL's rows that were changed are counted where the statement begins with `insert`, `update`, `delete` or `merge`, or gives
+    /// no rows. Dropping the future ends the statement.
     ///
     /// # Errors
     /// `BadRequest`, with the database's words: the statement is wrong. `RefusedByPolicy`: it isn't granted. `TooLarge`: the statement or

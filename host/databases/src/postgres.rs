@@ -14,8 +14,8 @@ use sqlx::postgres::{
     PgTypeInfo,
 };
 use sqlx::{
-    Arguments, AssertSqlSafe, Column, ConnectOptions, Encode, Executor, PgConnection, Postgres,
-    Row, SqlSafeStr, Statement, Type,
+    Arguments, AssertSqlSafe, Column, ConnectOptions, Either, Encode, Executor, PgConnection,
+    Postgres, Row, SqlSafeStr, Statement, Type,
 };
 use types::tool::SqlAnswer;
 use types::{Error, ErrorCode};
@@ -179,6 +179,16 @@ async fn run(
     // Alone, so that it is one statement, and is so wherever it stands. What PostgreSQL has against it is about what was sent.
     let sql = AssertSqlSafe(statement.to_owned()).into_sql_str();
     let prepared = (&mut *connection).prepare_with(sql, &types).await?;
+    let needed = match prepared.parameters() {
+        Some(Either::Left(types)) => types.len(),
+        Some(Either::Right(number)) => number,
+        None => 0,
+    };
+    if needed > parameters.len() {
+        let given = parameters.len();
+        let message = format!("the statement has {needed} parameters, and {given} are given");
+        return Err(Failed::Refused(Error::bad_request(message)));
+    }
     let columns: Vec<_> = prepared
         .columns()
         .iter()

@@ -117,7 +117,7 @@ fn connect(name: &str, path: &Path, write: bool, wait: Duration) -> Result<Conne
     };
     // The path is one without links; if it has become one, it isn't what was granted.
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let failed = |error| unreachable(name, &error);
+    let failed = |error| said(name, &error);
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(wait).map_err(failed)?;
     let found: i64 = connection
@@ -312,31 +312,29 @@ fn json(row: &Row<'_>, columns: usize) -> rusqlite::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// What SQLite's error means to whoever asked.
+/// What an error means to whoever asked for the statement.
 fn failed(name: &str, error: &rusqlite::Error, watch: &Watch) -> Error {
+    let mut refused = watch.refused.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(why) = refused.take() {
+        return of(name, ErrorCode::RefusedByPolicy, &why);
+    }
+    if watch.large.load(Ordering::Relaxed) {
+        let message = "the statement needs too much memory";
+        return of(name, ErrorCode::TooLarge, message);
+    }
+    said(name, error)
+}
+
+/// What SQLite's error means.
+fn said(name: &str, error: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
     let words = match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     };
-    let refused = watch
-        .refused
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
     match error.sqlite_error_code() {
-        Some(Code::AuthorizationForStatementDenied) => of(
-            name,
-            ErrorCode::RefusedByPolicy,
-            refused.as_deref().unwrap_or(&words),
-        ),
         Some(Code::ReadOnly) => of(name, ErrorCode::RefusedByPolicy, &words),
-        Some(Code::OperationInterrupted) if watch.large.load(Ordering::Relaxed) => of(
-            name,
-            ErrorCode::TooLarge,
-            "the statement needs too much memory",
-        ),
         Some(Code::OperationInterrupted) => late(name),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => of(
             name,
@@ -351,7 +349,7 @@ fn failed(name: &str, error: &rusqlite::Error, watch: &Watch) -> Error {
             | Code::DiskFull
             | Code::PermissionDenied
             | Code::OutOfMemory,
-        ) => unreachable(name, &words),
+        ) => unreachable(name, error),
         _ => of(name, ErrorCode::BadRequest, &words),
     }
 }

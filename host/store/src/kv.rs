@@ -137,13 +137,18 @@ impl Store {
     pub async fn kv_delete(&self, namespace: &str, owner: &str, key: &str) -> Result<bool, Error> {
         let key = checked(key)?;
         let mut all = self.pool.begin().await.map_err(failed)?;
-        // First the count, as whoever adds does: so nobody waits in a circle.
-        sqlx::query("update kv_counts set keys = keys - 1 where namespace = $1 and owner = $2")
-            .bind(namespace)
-            .bind(owner)
-            .execute(&mut *all)
-            .await
-            .map_err(failed)?;
+        // First the count, as whoever adds does: so nobody waits in a circle. Where there is none there was no key either; one that is
+        // being added now isn't in the count that this would change.
+        let counted =
+            sqlx::query("update kv_counts set keys = keys - 1 where namespace = $1 and owner = $2")
+                .bind(namespace)
+                .bind(owner)
+                .execute(&mut *all)
+                .await
+                .map_err(failed)?;
+        if counted.rows_affected() == 0 {
+            return Ok(false);
+        }
         let gone = sqlx::query("delete from kv where namespace = $1 and owner = $2 and key = $3")
             .bind(namespace)
             .bind(owner)
