@@ -125,11 +125,11 @@ mod tests {
     };
 
     fn texts(result: &CallResult) -> Vec<&str> {
-        let text = |content| match content {
-            &ToolContent::Text(ref text) => text.as_str(),
+        let texts = result.content.iter().map(|content| match content {
+            ToolContent::Text(text) => text.as_str(),
             _ => "not text",
-        };
-        result.content.iter().map(text).collect()
+        });
+        texts.collect()
     }
 
     #[test]

@@ -6,8 +6,9 @@ use evenhand_sdk::tools::{
 };
 use rmcp::model::{
     CallToolResult, CompleteResult, ErrorCode, GetPromptResult, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, ReadResourceResult,
+    ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Tool,
 };
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::client::Client;
@@ -15,14 +16,41 @@ use crate::exchange::Trouble;
 use crate::host::Host;
 use crate::read;
 
+/// A page of tools, with a field that `rmcp` doesn't read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tools {
+    tools: Vec<Listed>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(flatten)]
+    tool: Tool,
+    #[serde(default)]
+    execution: Value,
+}
+
+impl Listed {
+    /// It runs as a task only, which this bridge doesn't start.
+    fn needs_task(&self) -> bool {
+        self.execution["taskSupport"] == "required"
+    }
+}
+
 impl<H: Host> Client<'_, H> {
+    /// Those that can be called.
     pub(crate) fn tools(&mut self) -> Result<Vec<ToolInfo>, Error> {
         if !self.offers()?.tools {
             return Ok(Vec::new());
         }
-        let split = |page: ListToolsResult| (page.tools, page.next_cursor);
-        let tools = self.list("tools/list", split)?;
-        Ok(tools.into_iter().filter_map(read::tool).collect())
+        let split = |page: Tools| (page.tools, page.next_cursor);
+        let tools = self.list("tools/list", split)?.into_iter();
+        let callable = tools.filter(|listed| !listed.needs_task());
+        Ok(callable
+            .filter_map(|listed| read::tool(listed.tool))
+            .collect())
     }
 
     /// Calls a tool. Its progress is told as it comes.
@@ -58,7 +86,13 @@ impl<H: Host> Client<'_, H> {
     }
 
     pub(crate) fn read(&mut self, uri: &str) -> Result<Vec<ResourceContents>, Error> {
-        let read: ReadResourceResult = self.ask("resources/read", &json!({"uri": uri}))?;
+        let read: ReadResourceResult = match self.ask("resources/read", &json!({"uri": uri})) {
+            // From 2026 on there is no code of its own for it, and many servers never had one.
+            Err(Trouble::Answered(error)) if error.code == ErrorCode::INVALID_PARAMS => {
+                return Err(Error::not_found(error.message));
+            }
+            read => read?,
+        };
         read.contents.into_iter().map(read::contents).collect()
     }
 

@@ -156,14 +156,14 @@ mod tests {
             read(&convert.input_schema),
             json!({"type": "object", "description": "What to do.", "additionalProperties": false, "required": ["value"],
                 "properties": {
-                    "value": {"type": "number", "format": "double", "description": "How long."},
+                    "value": {"type": "number", "description": "How long."},
                     "unit": {"type": ["string", "null"], "enum": ["Metre", "Foot", null], "description": "In which unit."}}})
         );
         let output = convert.output_schema.as_deref().map(read);
         assert_eq!(
             output,
             Some(json!({"type": "object", "required": ["metres"],
-                "properties": {"metres": {"type": "number", "format": "double"}}}))
+                "properties": {"metres": {"type": "number"}}}))
         );
         let hints = |t: &ToolInfo| (t.read_only, t.destructive, t.idempotent, t.open_world);
         assert_eq!(hints(convert), (true, false, true, false));

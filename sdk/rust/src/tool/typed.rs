@@ -1,4 +1,5 @@
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
@@ -125,9 +126,19 @@ pub(super) fn schema_of<T: JsonSchema>() -> Schema {
         // Vendors that know no `$ref` read it too; what contains itself still has one.
         settings.inline_subschemas = true;
     });
+    let settings = settings.with_transform(RecursiveTransform(forget_width));
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.remove("title");
     schema
+}
+
+/// `uint32` and the like are no formats of JSON Schema.
+fn forget_width(schema: &mut Schema) {
+    let format = schema.get("format").and_then(|format| format.as_str());
+    let numbers = ["int", "uint", "float", "double"];
+    if format.is_some_and(|format| numbers.iter().any(|of| format.starts_with(of))) {
+        schema.remove("format");
+    }
 }
 
 fn object(tool: &str, what: &str, schema: Schema) -> Result<String, Error> {

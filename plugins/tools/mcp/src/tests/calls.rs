@@ -120,6 +120,8 @@ fn resources_are_listed_and_read() {
         Step::Json(answer_to(3, json!({"resourceTemplates": [template]})), None),
         Step::Json(answer_to(4, json!({"contents": contents})), None),
         Step::Json(error_to(5, -32601, "unknown"), None),
+        Step::Json(error_to(6, -32602, "no x://b"), None),
+        Step::Json(error_to(7, -32002, "no x://c"), None),
     ]);
     let mut client = script.client();
     let resources = client.resources().unwrap();
@@ -142,6 +144,19 @@ fn resources_are_listed_and_read() {
         ("x://a/b", &ResourceData::Bytes(b"byt".into()))
     );
     assert_eq!(client.templates(), Ok(vec![]));
+    for uri in ["x://b", "x://c"] {
+        assert_eq!(client.read(uri).unwrap_err().code, ErrorCode::NotFound);
+    }
+}
+
+#[test]
+fn tools_that_only_run_as_tasks_are_left_out() {
+    let tool = |name: &str, support: &str| json!({"name": name, "inputSchema": {"type": "object"}, "execution": {"taskSupport": support}});
+    let tools = json!({"tools": [tool("a", "required"), tool("b", "optional")]});
+    let script = Script::opened([Step::Json(answer_to(2, tools), None)]);
+    let tools = script.client().tools().unwrap();
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["b"]);
 }
 
 #[test]
