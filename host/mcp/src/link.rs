@@ -150,13 +150,12 @@ impl Link for ClientLink {
                 let answer = self.client.ask("sampling/createMessage", params).await?;
                 return sampling::answered(answer);
             }
-            match &granted.model {
-                Some(model) => self.calls.sample(&self.caller, model, request).await,
-                None => Err(Error::new(
-                    ErrorCode::Unsupported,
-                    "no model can be asked: the client offers none (capability `sampling`), and the plugin's grant names none (sample.model)",
-                )),
+            if granted.model.is_none() {
+                let message = "no model can be asked: the client offers none (capability `sampling`), and the plugin's grant names none (sample.model)";
+                return Err(Error::new(ErrorCode::Unsupported, message));
             }
+            let owner = self.caller.name();
+            self.calls.sample(owner, granted, request).await
         })
     }
 }
