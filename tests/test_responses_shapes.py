@@ -4,7 +4,6 @@ No host runs here: the answers are those that the Rust tests compare with, host/
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import httpx
 import openai
@@ -15,39 +14,11 @@ from openai.types.responses import Response, ResponseItem, ResponseStreamEvent
 from openai.types.responses.input_token_count_response import InputTokenCountResponse
 from pydantic import BaseModel, TypeAdapter
 
-GOLDEN = Path(__file__).parents[1] / "host/dialects/tests/golden/responses"
+import shapes
+
+GOLDEN = shapes.GOLDEN / "responses"
 STREAMS = sorted(path for path in GOLDEN.glob("*.sse"))
 WHOLE = sorted(path for path in GOLDEN.glob("*.json") if path.with_suffix(".sse").exists() or path.stem in ("queued", "cancelled"))
-
-
-def models() -> dict[str, type[BaseModel]]:
-    """The SDK's types of events, by what their `type` says."""
-    union = get_args(ResponseStreamEvent)[0]
-    return {get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(union)}
-
-
-def events(path: Path) -> list[dict]:
-    read = []
-    for block in path.read_text().split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":"))
-        if lines:
-            event = json.loads(lines["data"])
-            assert event["type"] == lines["event"]
-            read.append(event)
-    return read
-
-
-def unknown(model: object, path: str = "") -> list[str]:
-    """Fields that the SDK's types don't have."""
-    found = []
-    if isinstance(model, BaseModel):
-        found += [f"{path}.{name}" for name in model.model_extra or {}]
-        for name in model.model_fields_set:
-            found += unknown(getattr(model, name, None), f"{path}.{name}")
-    elif isinstance(model, list):
-        for entry in model:
-            found += unknown(entry, path)
-    return found
 
 
 # Of other servers of this dialect: the Open Responses schema demands them.
@@ -57,22 +28,21 @@ IN_OTHERS = {"status", "bytes"}
 
 
 def known(model: BaseModel) -> None:
-    strange = {name.rsplit(".", 1)[1] for name in unknown(model)}
-    assert strange <= ELSEWHERE | IN_OTHERS, strange
+    shapes.known(model, ELSEWHERE | IN_OTHERS)
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_every_event_is_of_the_sdks_types(path: Path) -> None:
-    kinds = models()
-    for event in events(path):
+    kinds = shapes.models(ResponseStreamEvent)
+    for event in shapes.events(path):
         known(kinds[event["type"]].model_validate(event))
 
 
 def test_the_streams_show_what_there_is() -> None:
-    shown = {event["type"] for path in STREAMS for event in events(path)}
+    shown = {event["type"] for path in STREAMS for event in shapes.events(path)}
     ours = {
         name
-        for name in models()
+        for name in shapes.models(ResponseStreamEvent)
         # Where the vendor's own item says no more than what it became, or the neutral form has no such step.
         if not name.startswith(("response.audio.transcript", "response.compaction", "response.shell_call", "response.steer"))
         and name not in ("response.image_generation_call.partial_image", "response.mcp_list_tools.failed")

@@ -58,6 +58,7 @@ impl sql::Host for State {
     ) -> Out<sql::Answer> {
         self.computed = 0;
         let plugin = self.plugin.clone();
+        let deadline = LONGEST.min(self.deadline);
         let answer = async {
             let Some(granted) = plugin.databases.get(&database) else {
                 let database: String = database.chars().take(64).collect();
@@ -74,8 +75,7 @@ impl sql::Host for State {
                     let message = format!("the parameters are no JSON array: {error}");
                     Error::new(ErrorCode::BadRequest, message)
                 })?;
-            let deadline = LONGEST.min(self.deadline);
-            let answered = granted
+                        let answered = granted
                 .query(&statement, &parameters, write, deadline)
                 .await;
             if let Err(error) = &answered

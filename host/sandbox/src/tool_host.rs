@@ -8,7 +8,7 @@ use types::config::Sharing;
 use types::tool::{Elicited, NoticeLevel, SampleRequest, Sampled};
 use types::{Error, ErrorCode};
 
-use crate::bindings::{kv, notes, tool_host, wit};
+use crate::bindings::{kv, notes, tool_host};
 use crate::call::Out;
 use crate::convert::{Cross, error_in};
 use crate::egress;
@@ -209,8 +209,10 @@ impl State {
 impl kv::Host for State {
     async fn get(&mut self, namespace: String, key: String) -> Out<Option<Vec<u8>>> {
         self.computed = 0;
+        // A store can't be shared between threads: what is awaited has nothing of it.
+        let place = self.namespace(&namespace);
         let got = async {
-            let (store, owner) = self.namespace(&namespace)?;
+            let (store, owner) = place?;
             store.kv_get(&namespace, &owner, &key).await
         };
         hear(got.await)
@@ -218,8 +220,9 @@ impl kv::Host for State {
 
     async fn set(&mut self, namespace: String, key: String, value: Vec<u8>) -> Out<()> {
         self.computed = 0;
+        let place = self.namespace(&namespace);
         let set = async {
-            let (store, owner) = self.namespace(&namespace)?;
+            let (store, owner) = place?;
             store.kv_set(&namespace, &owner, &key, &value).await
         };
         hear(set.await)
@@ -227,8 +230,9 @@ impl kv::Host for State {
 
     async fn delete(&mut self, namespace: String, key: String) -> Out<bool> {
         self.computed = 0;
+        let place = self.namespace(&namespace);
         let deleted = async {
-            let (store, owner) = self.namespace(&namespace)?;
+            let (store, owner) = place?;
             store.kv_delete(&namespace, &owner, &key).await
         };
         hear(deleted.await)
@@ -242,10 +246,11 @@ impl kv::Host for State {
         limit: u32,
     ) -> Out<Vec<String>> {
         self.computed = 0;
+        let place = self.namespace(&namespace);
         let keys = async {
-            let (store, owner) = self.namespace(&namespace)?;
+            let (store, owner) = place?;
             store
-                .kv_keys(&namespace, &owner, &prefix, after.as_deref(), limit)
+                .kv_keys(&namespace, &owner, &prefix, after.as_deref(), limit.into())
                 .await
         };
         hear(keys.await)

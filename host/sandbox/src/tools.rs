@@ -9,14 +9,13 @@ use types::tool::{
     ResourceInfo, SampleRequest, Sampled, ToolInfo,
 };
 use types::{Error, ErrorCode};
-use wasmtime::Store;
 
 use crate::bindings::completions::CompletionsWorldPre;
 use crate::bindings::completions::exports::evenhand::plugin::completions as completion;
 use crate::bindings::prompts::PromptsWorldPre;
 use crate::bindings::resources::ResourcesWorldPre;
 use crate::bindings::tool::ToolWorldPre;
-use crate::call::{self, Out};
+use crate::call;
 use crate::convert::Cross;
 use crate::plugin::{Guest, Plugin};
 use crate::state::State;
@@ -112,7 +111,7 @@ impl Plugin {
                 tools.call_call_tool(store, &id, &name, &arguments).await
             })
         });
-        Ok(self.masked(called.await?.cross()))
+        Ok(called.await?.cross())
     }
 
     /// What there is to read, and the templates of URIs.
@@ -280,13 +279,4 @@ impl Plugin {
 
 fn lacking() -> wasmtime::Error {
     wasmtime::Error::msg("it doesn't export that")
-}
-
-/// Asks a tool component for its tools: one that can't say what it has is not loaded.
-pub(crate) async fn question(
-    tools: &ToolGuest,
-    store: &mut Store<State>,
-) -> Out<Vec<crate::bindings::tool::exports::evenhand::plugin::tools::ToolInfo>> {
-    let world = tools.world.instantiate_async(&mut *store).await?;
-    world.evenhand_plugin_tools().call_list_tools(store).await
 }

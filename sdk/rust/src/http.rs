@@ -62,6 +62,13 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
+    /// Sends this text. Its type is a header field of the caller's.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.0.payload = wire::Payload::Bytes(text.into().into_bytes());
+        self
+    }
+
     /// Sends a body that the host holds, unread.
     #[must_use]
     pub fn body(mut self, body: Body) -> Self {

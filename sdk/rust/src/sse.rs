@@ -3,6 +3,7 @@
 //! Written here because the published parsers are bound to an async stream; a component pulls.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::Error;
 use crate::http::Body;
@@ -36,9 +37,22 @@ pub struct Decoder {
     first_line_seen: bool,
     event: String,
     data: Option<String>,
+    id: String,
+    last_id: String,
+    retry: Option<Duration>,
 }
 
 impl Decoder {
+    /// The id of the last event that had one, for `last-event-id` where the stream is asked for again; empty: there was none.
+    pub fn last_id(&self) -> &str {
+        &self.last_id
+    }
+
+    /// How long the server wants one to wait before the stream is asked for again, where it said so.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
     /// Takes the next bytes and adds the events that they complete to `into`.
     pub fn push(&mut self, bytes: &[u8], into: &mut impl Extend<SseEvent>) {
         let mut rest = bytes;
@@ -69,6 +83,7 @@ impl Decoder {
             true => line,
         };
         if line.is_empty() {
+            self.last_id.clone_from(&self.id);
             let event = std::mem::take(&mut self.event);
             into.extend(self.data.take().map(|data| SseEvent { event, data }));
             return;
@@ -90,6 +105,10 @@ impl Decoder {
                 }
                 None => self.data = Some(value.into_owned()),
             },
+            b"id" if !value.contains('\0') => self.id = value.into_owned(),
+            b"retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry = value.parse().ok().map(Duration::from_millis);
+            }
             _ => {}
         }
     }
@@ -161,6 +180,20 @@ mod tests {
         for at in 0..text.len() {
             assert_eq!(decode(&[&text[..at], &text[at..]]), whole, "split at {at}");
         }
+    }
+
+    #[test]
+    fn an_id_counts_once_its_event_is_whole() {
+        let mut decoder = Decoder::default();
+        let mut events = Vec::new();
+        decoder.push(b"id: 1\nretry: 250\ndata:\n\nid: 2\ndata: x\n", &mut events);
+        assert_eq!((decoder.last_id(), events.len()), ("1", 1));
+        assert_eq!(decoder.retry(), Some(Duration::from_millis(250)));
+        decoder.push(b"\ndata: y\nretry: soon\n\n", &mut events);
+        assert_eq!((decoder.last_id(), events.len()), ("2", 3));
+        assert_eq!(decoder.retry(), Some(Duration::from_millis(250)));
+        decoder.push(b"id\n\n", &mut events);
+        assert_eq!((decoder.last_id(), events.len()), ("", 3));
     }
 
     proptest! {

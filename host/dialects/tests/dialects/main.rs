@@ -1,11 +1,18 @@
 //! What clients send and what they get, through the crate's public face.
 
+mod agents_golden;
+mod agents_log;
+mod agents_properties;
+mod agents_request;
+mod agents_sessions;
+mod agents_stream;
 mod chat_answer;
 mod chat_request;
 mod echoes;
 mod embeddings;
 mod errors;
 mod events;
+mod golden;
 mod messages_answer;
 mod messages_request;
 mod native_scan;

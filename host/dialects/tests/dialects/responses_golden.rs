@@ -1,30 +1,18 @@
 //! Answers as they are written, in `tests/golden/responses`: `tests/test_responses_shapes.py` has the official SDK read them.
-//! `BLESS=1 cargo test -p evenhand-dialects golden` writes them anew.
-
-use std::{fs, path::Path};
 
 use dialects::openai::responses::{Page, Past, Stored, Stream, Turn, deleted, input_items, parse};
 use dialects::{Dialect, Encoder, Wire};
 use serde_json::{Value, json};
 use types::{Error, ErrorCode, neutral::*};
 
-use crate::{events::*, responses_answer::turn};
+use crate::{events::*, golden, responses_answer::turn};
 
-/// Compares with what is in the file.
 fn golden(name: &str, text: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/responses");
-    let path = folder.join(name);
-    if std::env::var_os("BLESS").is_some() {
-        fs::create_dir_all(&folder).expect("a folder");
-        fs::write(&path, text).expect("written");
-    }
-    let kept = fs::read_to_string(&path).expect("there: see the top of this file");
-    assert!(kept == text, "{name} is not\n{text}");
+    golden::golden("responses", name, text);
 }
 
 fn golden_json(name: &str, json: &Value) {
-    let text = serde_json::to_string_pretty(json).expect("JSON");
-    golden(name, &(text + "\n"));
+    golden::golden_json("responses", name, json);
 }
 
 /// The stream and its last response object, without the time.

@@ -52,9 +52,9 @@ impl Call {
         }
     }
 
-    /// The id that its result refers to.
-    pub(super) fn call(&self) -> &str {
-        &self.call
+    /// It is the one with this id, the host ran it, and clients weren't told. A function's client knows by itself.
+    pub(super) fn may_be_unknown(&self, call: &str) -> bool {
+        self.call == call && !self.is_function && !self.is_unknown
     }
 
     /// It has no result yet.

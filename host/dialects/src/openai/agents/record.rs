@@ -198,7 +198,7 @@ impl Record {
             }
             SessionEvent::Resumed { unknown } => {
                 for call in self.calls.values_mut() {
-                    if unknown.iter().any(|id| id == call.call()) && !call.is_unknown {
+                    if unknown.iter().any(|id| call.may_be_unknown(id)) {
                         call.is_unknown = true;
                         out.push(Event::done(&call.turn, call.unknown(), call.output_index));
                     }

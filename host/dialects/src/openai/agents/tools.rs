@@ -148,6 +148,9 @@ fn is_ours(mut transport: Object, plugin: &str) -> Result<(), Error> {
             ),
         ));
     }
+    if let Some(headers) = transport.opt::<Object>("headers")? {
+        headers.nothing_else()?;
+    }
     transport.nothing_else()
 }
 
@@ -252,7 +255,7 @@ fn mcp(plugin: &str, tools: &[&str], approve: &[&str]) -> Value {
     let mut tool = json!({
         "type": "mcp",
         "server_label": plugin,
-        "transport": { "type": "http", "server_url": format!("{SCHEME}{plugin}") },
+        "transport": { "type": "http", "server_url": format!("{SCHEME}{plugin}"), "headers": {} },
         "allowed_tools": allowed,
         "connection_origin": "service",
         "credential_id": null,
