@@ -88,7 +88,11 @@ def talk(url: str, work: Callable[[Client], Awaitable[T]], key: str | None = Non
         headers = {"authorization": f"Bearer {key}"} if key else {}
         async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
             async with Client(streamable_http_client(url, http_client=http), **callbacks) as client:
-                return await work(client)
+                try:
+                    return await work(client)
+                except Exception as error:  # within the SDK's blocks it would become a group of errors
+                    met = error
+            raise met
 
     return asyncio.run(asyncio.wait_for(run(), 120))
 
@@ -103,13 +107,20 @@ async def until(what: str, probe: Callable[[], Any], deadline: float = LOOK) -> 
     return got
 
 
-def post(url: str, key: str | None, method: str, params: dict | None = None, session: str | None = None) -> httpx.Response:
-    """A request without an SDK."""
+def opened(url: str, key: str | None, method: str, params: dict | None = None, session: str | None = None) -> Any:
+    """A request without an SDK, whose answer is read as it comes."""
     headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": VERSION}
     headers |= {"authorization": f"Bearer {key}"} if key else {}
     headers |= {"mcp-session-id": session} if session else {}
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
-    return httpx.post(url, json=body, headers=headers, timeout=30)
+    return httpx.stream("POST", url, json=body, headers=headers, timeout=30)
+
+
+def post(url: str, key: str | None, method: str, params: dict | None = None, session: str | None = None) -> httpx.Response:
+    """The same, with the whole answer."""
+    with opened(url, key, method, params, session) as answer:
+        answer.read()
+        return answer
 
 
 def begin(url: str, key: str | None) -> httpx.Response:

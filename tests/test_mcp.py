@@ -12,8 +12,8 @@ import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from harness import Evenhand, Plugin, config, wasm
-from mcp_servers import begin, bridge, conformance_server, everything_server, post, talk, until
+from harness import Evenhand, Plugin, config, wait_for, wasm
+from mcp_servers import LOOK, begin, bridge, conformance_server, everything_server, opened, post, talk, until
 
 ALL, CALC, ONE = "sk-all-0123456789", "sk-calc-0123456789", "sk-one-0123456789"
 RULES = {ALL: ["*"], CALC: ["calc/*"], ONE: ["conformance/test_simple_text"]}
@@ -238,6 +238,21 @@ def test_a_call_that_is_taken_back_ends_at_the_remote_server(url):
         raise AssertionError("it still waits")
 
     talk(url, work, ALL)
+
+
+def test_a_client_that_goes_away_ends_its_calls(url):
+    session = begin(url, ALL).headers["mcp-session-id"]
+
+    def waiting() -> int:
+        return int(said(call(url, "conformance.waiting")))
+
+    before = waiting()
+    meta = {"progressToken": "t"}
+    with opened(url, ALL, "tools/call", {"name": "conformance.wait", "arguments": {}, "_meta": meta}, session) as answer:
+        assert any("notifications/progress" in line for line in answer.iter_lines() if "progress" in line)
+        assert waiting() == before + 1
+    # It might come again for the answer, so that the call goes on for a while.
+    wait_for("the call's end", lambda: waiting() == before, LOOK)
 
 
 def test_resources_are_read_and_watched(url):

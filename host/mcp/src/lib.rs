@@ -14,6 +14,7 @@ mod names;
 mod sampling;
 mod server;
 mod sessions;
+mod streams;
 mod visit;
 mod watch;
 
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use calls::{Caller, Calls};
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::combinators::BoxBody;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -102,8 +103,14 @@ impl Mcp {
         let (posts, headers) = (request.method() == Method::POST, request.headers().clone());
         match self.admit(plugin, posts, &headers).await {
             Ok(visit) => {
+                let ends = request.method() == Method::DELETE;
                 request.extensions_mut().insert(visit.clone());
-                VISIT.scope(visit, self.service.handle(request)).await
+                let mut answer = VISIT.scope(visit, self.service.handle(request)).await;
+                if ends && answer.status() == StatusCode::ACCEPTED {
+                    // It is done: the SDKs take anything else for a failure.
+                    *answer.status_mut() = StatusCode::NO_CONTENT;
+                }
+                answer
             }
             Err(error) => errors::refused(&error),
         }

@@ -1,7 +1,7 @@
 //! Sessions, each of one key at one place.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::Stream;
@@ -14,6 +14,7 @@ use rmcp::transport::streamable_http_server::session::{
 };
 use types::{Error, ErrorCode};
 
+use crate::streams::Streams;
 use crate::visit::Visit;
 
 /// Most sessions of all keys, and of one.
@@ -30,7 +31,8 @@ tokio::task_local! {
 
 /// The sessions that are open, with their owners.
 pub(crate) struct Sessions {
-    inner: LocalSessionManager,
+    inner: Arc<LocalSessionManager>,
+    streams: Streams,
     owners: Mutex<HashMap<SessionId, Visit>>,
 }
 
@@ -47,7 +49,9 @@ impl Sessions {
     pub(crate) fn new() -> Self {
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = Some(IDLE);
+        let inner = Arc::new(inner);
         Self {
+            streams: Streams::new(inner.clone()),
             inner,
             owners: Mutex::default(),
         }
@@ -131,7 +135,12 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.create_stream(id, message).await?)
+        let request = match &message {
+            ClientJsonRpcMessage::Request(request) => Some(request.id.clone()),
+            _ => None,
+        };
+        let stream = self.inner.create_stream(id, message).await?;
+        Ok(self.streams.of(id, request, stream))
     }
 
     async fn accept_message(
@@ -154,7 +163,8 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.resume(id, last_event_id).await?)
+        let stream = self.inner.resume(id, last_event_id).await?;
+        Ok(self.streams.again(id, stream))
     }
 }
 
