@@ -6,8 +6,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::model::{
-    CallToolResult, ContentBlock, GetPromptResult, JsonObject, LoggingLevel, Prompt, PromptArgument,
-    PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool, ToolAnnotations,
+    CallToolResult, ContentBlock, GetPromptResult, JsonObject, LoggingLevel, Prompt,
+    PromptArgument, PromptMessage, Resource, ResourceContents, ResourceTemplate, Role, Tool,
+    ToolAnnotations,
 };
 use serde_json::Value;
 use types::neutral::{Media, MediaSource};
@@ -115,7 +116,10 @@ pub(crate) fn result(result: &CallResult) -> CallToolResult {
         true => CallToolResult::error(blocks),
         false => CallToolResult::success(blocks),
     };
-    let structured = result.structured.as_deref().map(serde_json::from_str::<Value>);
+    let structured = result
+        .structured
+        .as_deref()
+        .map(serde_json::from_str::<Value>);
     it.structured_content = structured.and_then(Result::ok);
     it
 }
@@ -185,7 +189,10 @@ mod tests {
         let hints = json!({
             "title": "T", "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false,
         });
-        assert_eq!((&told["annotations"], &told["name"]), (&hints, &json!("p.t")));
+        assert_eq!(
+            (&told["annotations"], &told["name"]),
+            (&hints, &json!("p.t"))
+        );
     }
 
     #[test]
@@ -247,7 +254,10 @@ mod tests {
             is_error: true,
         };
         let told = serde_json::to_value(result(&given)).unwrap();
-        assert_eq!(told["content"], json!([{"type": "text", "text": "{\"n\":1}"}]));
+        assert_eq!(
+            told["content"],
+            json!([{"type": "text", "text": "{\"n\":1}"}])
+        );
         assert_eq!(told["isError"], json!(true));
     }
 }

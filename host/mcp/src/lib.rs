@@ -133,7 +133,10 @@ impl Mcp {
             plugin: plugin.map(Arc::from),
         };
         match headers.get(SESSION) {
-            Some(id) => match id.to_str().is_ok_and(|id| self.sessions.belongs(id, &visit)) {
+            Some(id) => match id
+                .to_str()
+                .is_ok_and(|id| self.sessions.belongs(id, &visit))
+            {
                 true => Ok(visit),
                 // The same for one that is somebody else's.
                 false => Err(errors::no_session()),

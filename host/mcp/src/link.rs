@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use calls::{Caller, Calls};
 use futures::future::BoxFuture;
+use rmcp::RoleServer;
 use rmcp::model::{
     CancelledNotificationParam, ClientResult, CustomRequest, ElicitationAction,
     LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken, RequestId,
     ServerNotification, ServerRequest,
 };
 use rmcp::service::{OriginatingRequestId, Peer, PeerRequestOptions, RequestContext, ServiceError};
-use rmcp::RoleServer;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -98,7 +98,10 @@ impl ClientLink {
 
     fn tell(&self, notification: ServerNotification) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.told.try_send(Some(notification)) {
-            tracing::warn!(key = self.caller.name(), "a notification is lost: the client reads too slowly");
+            tracing::warn!(
+                key = self.caller.name(),
+                "a notification is lost: the client reads too slowly"
+            );
         }
     }
 }
@@ -187,7 +190,9 @@ impl Client {
             return Err(Error::new(ErrorCode::Unsupported, message));
         }
         let Ok(requested @ Value::Object(_)) = serde_json::from_str(&schema) else {
-            return Err(Error::bad_request("the schema of an answer is no JSON object").at("schema"));
+            return Err(
+                Error::bad_request("the schema of an answer is no JSON object").at("schema"),
+            );
         };
         // As it was written: rmcp's own type knows fewer schemas than clients do.
         let params = json!({"message": message, "requestedSchema": requested});
@@ -267,7 +272,10 @@ fn misfit(schema: String, content: &str) -> Option<String> {
 
 /// The client's answer is none.
 pub(crate) fn odd(why: &str) -> Error {
-    Error::new(ErrorCode::Upstream, format!("what the client answered {why}"))
+    Error::new(
+        ErrorCode::Upstream,
+        format!("what the client answered {why}"),
+    )
 }
 
 fn failed(error: &ServiceError) -> Error {
@@ -279,6 +287,9 @@ fn failed(error: &ServiceError) -> Error {
         ServiceError::Cancelled { .. } => {
             Error::new(ErrorCode::Cancelled, "the client took its request back")
         }
-        error => Error::new(ErrorCode::Upstream, format!("the client can't be asked: {error}")),
+        error => Error::new(
+            ErrorCode::Upstream,
+            format!("the client can't be asked: {error}"),
+        ),
     }
 }

@@ -81,7 +81,12 @@ impl Shared {
                 Err(error) => met = met.or(Some(error)),
             }
         }
-        let none = || Error::new(ErrorCode::NotFound, format!("nobody has the resource {uri:?}"));
+        let none = || {
+            Error::new(
+                ErrorCode::NotFound,
+                format!("nobody has the resource {uri:?}"),
+            )
+        };
         Err(met.unwrap_or_else(none))
     }
 }

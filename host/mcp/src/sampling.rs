@@ -38,7 +38,9 @@ fn message(message: &Message) -> Result<Value, Error> {
         Role::User => "user",
         Role::Assistant => "assistant",
         Role::System | Role::Developer | Role::Tool => {
-            return Err(unsupported("a message of a role other than user and assistant"));
+            return Err(unsupported(
+                "a message of a role other than user and assistant",
+            ));
         }
     };
     let blocks: Result<Vec<Value>, Error> = message.parts.iter().map(block).collect();
@@ -117,7 +119,9 @@ fn part(block: Block) -> Result<Part, Error> {
 }
 
 fn bytes(data: &str, media_type: String) -> Result<Media, Error> {
-    let bytes = STANDARD.decode(data).map_err(|_| odd("has media that are no base64"))?;
+    let bytes = STANDARD
+        .decode(data)
+        .map_err(|_| odd("has media that are no base64"))?;
     Ok(Media {
         source: MediaSource::Bytes(bytes),
         media_type: Some(media_type),
@@ -180,11 +184,17 @@ mod tests {
         });
         let sampled = read(good).unwrap();
         assert_eq!(sampled.message.parts, [text("yes")]);
-        assert_eq!((&*sampled.model, sampled.stop_reason.as_deref()), ("m", Some("endTurn")));
+        assert_eq!(
+            (&*sampled.model, sampled.stop_reason.as_deref()),
+            ("m", Some("endTurn"))
+        );
         let no_bytes = json!({
             "role": "assistant", "content": {"type": "image", "data": "%", "mimeType": "image/png"}, "model": "m",
         });
         assert_eq!(read(no_bytes).unwrap_err().code, ErrorCode::Upstream);
-        assert_eq!(read(json!({"action": "accept"})).unwrap_err().code, ErrorCode::Upstream);
+        assert_eq!(
+            read(json!({"action": "accept"})).unwrap_err().code,
+            ErrorCode::Upstream
+        );
     }
 }

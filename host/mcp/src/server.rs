@@ -10,8 +10,8 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
     Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
-    ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    Reference, ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
     UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext};
@@ -125,7 +125,12 @@ impl Server {
 /// Who sends a request, and their session.
 fn visit(extensions: &Extensions) -> Result<(Visit, String), ErrorData> {
     let parts = extensions.get::<Parts>();
-    let visit = parts.and_then(|parts| Some((parts.extensions.get::<Visit>()?.clone(), session(&parts.headers))));
+    let visit = parts.and_then(|parts| {
+        Some((
+            parts.extensions.get::<Visit>()?.clone(),
+            session(&parts.headers),
+        ))
+    });
     visit.ok_or_else(|| ErrorData::internal_error("nobody knows who sent this request", None))
 }
 
@@ -199,7 +204,9 @@ impl ServerHandler for Server {
         asked: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let called = self.run(&context, async |visit, behind| self.call(visit, behind, asked).await);
+        let called = self.run(&context, async |visit, behind| {
+            self.call(visit, behind, asked).await
+        });
         Ok(convert::result(&called.await?).into())
     }
 
@@ -209,7 +216,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let (visit, session) = visit(&context.extensions)?;
-        let all = self.shared.resources(&visit, &looking(&visit, session)).await;
+        let all = self
+            .shared
+            .resources(&visit, &looking(&visit, session))
+            .await;
         let (resources, next) = page(all, asked)?;
         let mut result = ListResourcesResult::with_all_items(resources);
         result.next_cursor = next;
@@ -222,7 +232,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let (visit, session) = visit(&context.extensions)?;
-        let all = self.shared.templates(&visit, &looking(&visit, session)).await;
+        let all = self
+            .shared
+            .templates(&visit, &looking(&visit, session))
+            .await;
         let (templates, next) = page(all, asked)?;
         let mut result = ListResourceTemplatesResult::with_all_items(templates);
         result.next_cursor = next;
@@ -294,14 +307,20 @@ impl ServerHandler for Server {
             .into_iter()
             .map(|(name, value)| match value {
                 Value::String(value) => Ok((name, value)),
-                _ => Err(ErrorData::invalid_params(format!("the argument {name:?} is no text"), None)),
+                _ => Err(ErrorData::invalid_params(
+                    format!("the argument {name:?} is no text"),
+                    None,
+                )),
             })
             .collect();
         let arguments = arguments?;
         let filled = self.run(&context, async |visit, behind| {
             let plugins = self.shared.plugins(visit);
             for (plugin, name) in names::meant(visit, &plugins, &asked.name) {
-                let filled = self.shared.tools.prompt(plugin, name, arguments.clone(), behind.clone());
+                let filled =
+                    self.shared
+                        .tools
+                        .prompt(plugin, name, arguments.clone(), behind.clone());
                 match filled.await {
                     Err(error) if error.code == ErrorCode::NotFound => {}
                     filled => return filled.map_err(|error| errors::told(&error)),
@@ -318,7 +337,10 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let argument = (asked.argument.name, asked.argument.value);
-        let others: HashMap<String, String> = asked.context.and_then(|known| known.arguments).unwrap_or_default();
+        let others: HashMap<String, String> = asked
+            .context
+            .and_then(|known| known.arguments)
+            .unwrap_or_default();
         let others: Vec<(String, String)> = others.into_iter().collect();
         let values = self.run(&context, async |visit, behind| {
             let plugins = self.shared.plugins(visit);
@@ -329,13 +351,24 @@ impl ServerHandler for Server {
                     .collect(),
                 Reference::Resource(resource) => plugins
                     .iter()
-                    .map(|plugin| (plugin.as_str(), types::tool::Reference::Resource(resource.uri.clone())))
+                    .map(|plugin| {
+                        (
+                            plugin.as_str(),
+                            types::tool::Reference::Resource(resource.uri.clone()),
+                        )
+                    })
                     .collect(),
-                _ => return Err(ErrorData::invalid_params("what to complete is neither a prompt nor a resource", None)),
+                _ => {
+                    return Err(ErrorData::invalid_params(
+                        "what to complete is neither a prompt nor a resource",
+                        None,
+                    ));
+                }
             };
             for (plugin, of) in meant {
                 let tools = &self.shared.tools;
-                let values = tools.complete(plugin, of, argument.clone(), others.clone(), behind.clone());
+                let values =
+                    tools.complete(plugin, of, argument.clone(), others.clone(), behind.clone());
                 match values.await {
                     Ok(values) if values.is_empty() => {}
                     Err(error) if error.code == ErrorCode::NotFound => {}
@@ -347,7 +380,8 @@ impl ServerHandler for Server {
         let mut values = values.await?;
         let all = values.len();
         values.truncate(CompletionInfo::MAX_VALUES);
-        let mut info = CompletionInfo::new(values).map_err(|error| ErrorData::internal_error(error, None))?;
+        let mut info =
+            CompletionInfo::new(values).map_err(|error| ErrorData::internal_error(error, None))?;
         info.has_more = Some(all > CompletionInfo::MAX_VALUES);
         info.total = u32::try_from(all).ok();
         Ok(CompleteResult::new(info))
@@ -359,7 +393,11 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let level = convert::notice_level(asked.level);
-        *self.state.level.lock().unwrap_or_else(PoisonError::into_inner) = level;
+        *self
+            .state
+            .level
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = level;
         Ok(())
     }
 }

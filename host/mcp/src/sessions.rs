@@ -77,15 +77,19 @@ impl Sessions {
 }
 
 fn room(owners: &HashMap<SessionId, Visit>, owner: &str) -> Result<(), Error> {
-    let of_one = owners.values().filter(|visit| visit.owner() == owner).count();
+    let of_one = owners
+        .values()
+        .filter(|visit| visit.owner() == owner)
+        .count();
     let full = match (of_one >= ONE, owners.len() >= ALL) {
         (true, _) => format!("this key has {ONE} sessions"),
         (_, true) => format!("there are {ALL} sessions"),
         (false, false) => return Ok(()),
     };
     let minutes = IDLE.as_secs() / 60;
-    let message =
-        format!("{full}, the most there may be: end one with DELETE; an idle one ends after {minutes} minutes");
+    let message = format!(
+        "{full}, the most there may be: end one with DELETE; an idle one ends after {minutes} minutes"
+    );
     Err(Error::new(ErrorCode::RateLimited, message))
 }
 
@@ -212,4 +216,3 @@ mod tests {
         assert!(!sessions.belongs(&id, &visit));
     }
 }
-

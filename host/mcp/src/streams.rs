@@ -12,7 +12,9 @@ use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, RequestId,
 };
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager as _};
+use rmcp::transport::streamable_http_server::session::{
+    ServerSseMessage, SessionId, SessionManager as _,
+};
 use tokio::runtime::Handle;
 
 /// How long a client has to come again: it is told to do so after 3 seconds.
@@ -38,7 +40,12 @@ impl Streams {
     }
 
     /// The stream on which a request is answered.
-    pub(crate) fn of<S>(&self, session: &SessionId, request: Option<RequestId>, inner: S) -> Watched<S> {
+    pub(crate) fn of<S>(
+        &self,
+        session: &SessionId,
+        request: Option<RequestId>,
+        inner: S,
+    ) -> Watched<S> {
         self.watched(session, request.into_iter().collect(), inner)
     }
 
