@@ -81,6 +81,14 @@ impl Agents {
         Ok(follow.boxed())
     }
 
+    /// Is this the last event of the session's log, as far as is known?
+    pub async fn is_last(&self, caller: &Caller, id: &str, number: u64) -> bool {
+        match self.store.session(caller.name(), id).await {
+            Ok(Some(row)) => row.next == number + 1,
+            _ => true,
+        }
+    }
+
     async fn is_there(&self, caller: &Caller, id: &str) -> bool {
         // A store that fails is told by the next reading.
         !matches!(self.store.session(caller.name(), id).await, Ok(None))

@@ -51,7 +51,10 @@ impl Agents {
             })?;
             entry = Some(Agent::from(found));
         } else if !caller.may(&agent.model) {
-            return Err(format!("the key may not use the model {:?} any more", agent.model));
+            return Err(format!(
+                "the key may not use the model {:?} any more",
+                agent.model
+            ));
         }
         let model = entry.as_ref().map_or(&agent.model, |entry| &entry.model);
         Ok(Grants {
@@ -64,6 +67,7 @@ impl Agents {
 }
 
 /// Is it of the configuration, and not a client's?
-pub(crate) fn is_configured(agent: &Agent) -> bool {
+#[must_use]
+pub fn is_configured(agent: &Agent) -> bool {
     agent.created == 0
 }

@@ -8,6 +8,7 @@ mod grants;
 mod hub;
 mod link;
 mod log;
+mod model;
 mod next;
 mod prompt;
 mod run;
@@ -19,21 +20,21 @@ use std::time::Duration;
 
 use calls::{Caller, Calls};
 use catalog::Catalog;
+use sha2::{Digest, Sha256};
 use store::{Lease, Store};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tools::Tools;
 use types::neutral::Part;
-use types::session::{
-    Agent, CallOutcome, Input, Logged, Required, Session, SessionEvent,
-};
+use types::session::{Agent, CallOutcome, Input, Logged, Required, Session, SessionEvent};
 use types::{Error, ErrorCode};
 use uuid::Uuid;
 
-use crate::grants::is_configured;
+pub use crate::grants::is_configured;
 use crate::hub::Hub;
 pub use crate::hub::News;
+pub use crate::log::now;
 use crate::log::{Added, By, Log};
 
 /// Sessions that a host goes on with at a time.
@@ -91,6 +92,14 @@ pub struct Page {
     pub limit: u64,
     /// The oldest first.
     pub ascending: bool,
+}
+
+/// Sessions that are looked at, at a time.
+const LISTED: u64 = 100;
+
+/// An id for an agent that is of one session only.
+pub fn new_agent_id() -> String {
+    id("agent_")
 }
 
 /// A new id with this prefix.
@@ -221,12 +230,18 @@ impl Agents {
             agent.id = id("agent_");
             agent.created = now;
         } else if is_configured(&agent) {
-            let message = format!("the agent {:?} is the operator's: it can't be changed here", agent.id);
+            let message = format!(
+                "the agent {:?} is the operator's: it can't be changed here",
+                agent.id
+            );
             return Err(Error::new(ErrorCode::Forbidden, message));
         }
         self.check(caller, &agent)?;
         let value = serde_json::to_string(&agent).map_err(|error| {
-            Error::new(ErrorCode::Internal, format!("an agent can't be written: {error}"))
+            Error::new(
+                ErrorCode::Internal,
+                format!("an agent can't be written: {error}"),
+            )
         })?;
         self.store
             .agent_put(caller.name(), &agent.id, &value, agent.created)
@@ -279,15 +294,27 @@ impl Agents {
         if !is_configured(&new.agent) {
             self.check(caller, &new.agent)?;
         }
+        let events = said(new.input, None)?.into_iter().collect();
+        self.begin_with(caller, new.agent, new.metadata, events)
+            .await
+    }
+
+    /// Begins a session with these events.
+    async fn begin_with(
+        &self,
+        caller: &Caller,
+        agent: Agent,
+        metadata: BTreeMap<String, String>,
+        events: Vec<SessionEvent>,
+    ) -> Result<Session, Error> {
         let session = id("sess_");
-        let mut events = vec![SessionEvent::Created {
-            agent: Box::new(new.agent.clone()),
-            metadata: new.metadata.clone(),
-        }];
-        events.extend(said(new.input)?);
+        let created = SessionEvent::Created {
+            agent: Box::new(agent.clone()),
+            metadata: metadata.clone(),
+        };
         let at = log::now();
         let logged: Vec<Logged> = (0..)
-            .zip(events)
+            .zip(std::iter::once(created).chain(events))
             .map(|(number, event)| Logged { number, at, event })
             .collect();
         let texts: Vec<String> = logged
@@ -295,13 +322,13 @@ impl Agents {
             .map(|logged| log::write(&logged.event))
             .collect::<Result<_, _>>()?;
         let begun = Session::of(&session, &logged).ok_or_else(lost)?;
-        let metadata = serde_json::to_string(&new.metadata).unwrap_or_default();
+        let metadata = serde_json::to_string(&metadata).unwrap_or_default();
         let wants = begun.turn().is_some();
         self.store
             .session_begin(
                 caller.name(),
                 &session,
-                &new.agent.id,
+                &agent.id,
                 &metadata,
                 &texts,
                 log::code(begun.status),
@@ -350,7 +377,7 @@ impl Agents {
         Ok(log)
     }
 
-    /// Sessions of the caller's, and whether there are more. `agent`: only of this one.
+    /// Sessions of the caller's, and whether there are more. `agent`: only of this one; `metadata`: only those that have it.
     ///
     /// # Errors
     /// The store's.
@@ -358,23 +385,42 @@ impl Agents {
         &self,
         caller: &Caller,
         agent: Option<&str>,
+        metadata: &BTreeMap<String, String>,
         page: &Page,
     ) -> Result<(Vec<Session>, bool), Error> {
-        let after = page.after.as_deref();
-        let rows = self
-            .store
-            .session_list(caller.name(), agent, after, page.limit + 1, page.ascending)
-            .await?;
-        let more = rows.len() as u64 > page.limit;
+        let mut after = page.after.clone();
         let mut all = Vec::new();
-        for row in rows.into_iter().take(page.limit as usize) {
-            if let Some(log) = Log::read(&self.store, &row.id).await? {
-                let mut session = log.session;
-                session.metadata = serde_json::from_str(&row.metadata).unwrap_or_default();
-                all.push(session);
+        loop {
+            let owner = caller.name();
+            let rows = self
+                .store
+                .session_list(owner, agent, after.as_deref(), LISTED, page.ascending)
+                .await?;
+            let full = rows.len() as u64 == LISTED;
+            for row in rows {
+                let labels: BTreeMap<String, String> =
+                    serde_json::from_str(&row.metadata).unwrap_or_default();
+                after = Some(row.id.clone());
+                if metadata
+                    .iter()
+                    .any(|(key, value)| labels.get(key) != Some(value))
+                {
+                    continue;
+                }
+                if all.len() as u64 == page.limit {
+                    return Ok((all, true));
+                }
+                if let Some(log) = Log::read(&self.store, &row.id).await? {
+                    all.push(Session {
+                        metadata: labels,
+                        ..log.session
+                    });
+                }
+            }
+            if !full {
+                return Ok((all, false));
             }
         }
-        Ok((all, more))
     }
 
     /// Replaces the client's own of a session.
@@ -409,13 +455,23 @@ impl Agents {
     ///
     /// # Errors
     /// `NotFound`; `Conflict`: the session is over, or doesn't wait for that.
-    pub async fn input(&self, caller: &Caller, id: &str, inputs: Vec<Input>) -> Result<Whole, Error> {
+    /// `key`: the client's for this input; a second one with the same key changes nothing.
+    pub async fn input(
+        &self,
+        caller: &Caller,
+        id: &str,
+        inputs: Vec<Input>,
+        key: Option<&str>,
+    ) -> Result<Whole, Error> {
         let mut log = self.log(caller, id).await?;
         for _ in 0..TRIES {
             let mut draft = log.session.clone();
             let mut events = Vec::new();
             for input in inputs.clone() {
-                for event in accept(&draft, caller.name(), input)? {
+                if is_known(&log.events, &input, key) {
+                    continue;
+                }
+                for event in accept(&draft, caller.name(), input, key)? {
                     draft.apply(&Logged {
                         number: 0,
                         at: log::now(),
@@ -444,9 +500,55 @@ impl Agents {
     }
 }
 
+/// Was it said before? The same answer to what was asked, or a message of the same key.
+fn is_known(log: &[Logged], input: &Input, key: Option<&str>) -> bool {
+    log.iter().any(|logged| match (&logged.event, input) {
+        (SessionEvent::Said { messages, .. }, Input::Message(_)) => {
+            let first = key.map(|key| message_id(key, 0));
+            first.is_some_and(|first| messages.iter().any(|(id, _)| *id == first))
+        }
+        (
+            SessionEvent::ApprovalGiven {
+                request, decision, ..
+            },
+            Input::Approval {
+                request: to,
+                decision: again,
+            },
+        ) => request == to && decision == again,
+        (
+            SessionEvent::CallEnded {
+                call,
+                outcome: CallOutcome::ByClient,
+                result,
+                ..
+            },
+            Input::Result {
+                call: of,
+                result: again,
+                ..
+            },
+        ) => call == of && result == again,
+        _ => false,
+    })
+}
+
+/// The id of a message that a client sent with a key of its own.
+fn message_id(key: &str, index: usize) -> String {
+    let digest = Sha256::digest(format!("{index}/{key}"));
+    format!("msg_{}", &format!("{digest:x}")[..32])
+}
+
 /// The events that an input comes to.
-fn accept(session: &Session, who: &str, input: Input) -> Result<Vec<SessionEvent>, Error> {
+fn accept(
+    session: &Session,
+    who: &str,
+    input: Input,
+    key: Option<&str>,
+) -> Result<Vec<SessionEvent>, Error> {
     let conflict = |message: String| Err(Error::new(ErrorCode::Conflict, message));
+    let named =
+        |what: &str, message: String| Err(Error::new(ErrorCode::Conflict, message).at(what));
     if session.is_over() {
         let why = session.error.as_deref().unwrap_or_default();
         return conflict(format!("the session {:?} is over: {why}", session.id));
@@ -457,22 +559,26 @@ fn accept(session: &Session, who: &str, input: Input) -> Result<Vec<SessionEvent
                 "the turn {:?} is not over: wait for its end, answer what it waits for, or cancel it",
                 turn.id
             )),
-            None => Ok(said(messages)?.into_iter().collect()),
+            None => Ok(said(messages, key)?.into_iter().collect()),
         },
         Input::Approval { request, decision } => {
-            let waits = next::wants(session, |it| {
-                matches!(it, Required::Approval(approval) if approval.request == request)
-            });
+            let waits = next::wants(
+                session,
+                |it| matches!(it, Required::Approval(approval) if approval.request == request),
+            );
             match waits {
                 true => Ok(vec![SessionEvent::ApprovalGiven {
                     request,
                     decision,
                     who: who.into(),
                 }]),
-                false => conflict(format!(
-                    "the session {:?} does not wait for an answer to {request:?}",
-                    session.id
-                )),
+                false => named(
+                    "request_id",
+                    format!(
+                        "the session {:?} does not wait for an answer to {request:?}",
+                        session.id
+                    ),
+                ),
             }
         }
         Input::Result { turn, call, result } => {
@@ -489,10 +595,13 @@ fn accept(session: &Session, who: &str, input: Input) -> Result<Vec<SessionEvent
                         result,
                     }])
                 }
-                _ => conflict(format!(
-                    "the session {:?} does not wait for the result of {call:?}",
-                    session.id
-                )),
+                _ => named(
+                    "call_id",
+                    format!(
+                        "the session {:?} does not wait for the result of {call:?}",
+                        session.id
+                    ),
+                ),
             }
         }
         Input::Cancel => match session.turn() {
@@ -504,7 +613,7 @@ fn accept(session: &Session, who: &str, input: Input) -> Result<Vec<SessionEvent
 }
 
 /// A turn that begins with these messages; nothing where there are none.
-fn said(messages: Vec<Vec<Part>>) -> Result<Option<SessionEvent>, Error> {
+fn said(messages: Vec<Vec<Part>>, key: Option<&str>) -> Result<Option<SessionEvent>, Error> {
     if messages.is_empty() {
         return Ok(None);
     }
@@ -517,7 +626,10 @@ fn said(messages: Vec<Vec<Part>>) -> Result<Option<SessionEvent>, Error> {
         let message = format!("the messages have more than {SAID} bytes");
         return Err(Error::new(ErrorCode::TooLarge, message));
     }
-    let messages = messages.into_iter().map(|parts| (id("msg_"), parts));
+    let messages = messages.into_iter().enumerate().map(|(index, parts)| {
+        let id = key.map_or_else(|| id("msg_"), |key| message_id(key, index));
+        (id, parts)
+    });
     Ok(Some(SessionEvent::Said {
         turn: id("turn_"),
         messages: messages.collect(),
@@ -526,7 +638,10 @@ fn said(messages: Vec<Vec<Part>>) -> Result<Option<SessionEvent>, Error> {
 
 fn read_agent(value: &str) -> Result<Agent, Error> {
     serde_json::from_str(value).map_err(|error| {
-        Error::new(ErrorCode::Internal, format!("an agent can't be read: {error}"))
+        Error::new(
+            ErrorCode::Internal,
+            format!("an agent can't be read: {error}"),
+        )
     })
 }
 

@@ -3,10 +3,10 @@
 use calls::Calls;
 use futures::future::BoxFuture;
 use tools::Link;
+use types::Error;
 use types::config::Sample;
 use types::session::Live;
 use types::tool::{Elicited, NoticeLevel, SampleRequest, Sampled};
-use types::Error;
 
 use crate::hub::{Hub, News};
 
@@ -33,7 +33,13 @@ impl Link for SessionLink {
     }
 
     fn notify(&self, level: NoticeLevel, _: Option<String>, data: String) {
-        tracing::debug!(session = self.session, call = self.call, ?level, data, "a tool's notice");
+        tracing::debug!(
+            session = self.session,
+            call = self.call,
+            ?level,
+            data,
+            "a tool's notice"
+        );
     }
 
     fn elicit(&self, _: String, _: String) -> BoxFuture<'_, Result<Elicited, Error>> {

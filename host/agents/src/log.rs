@@ -145,7 +145,8 @@ pub(crate) async fn read(
         let full = page.len() as u64 == PAGE;
         for (number, at, text) in page {
             let event = serde_json::from_str(&text).map_err(|error| {
-                let message = format!("event {number} of the session {id:?} can't be read: {error}");
+                let message =
+                    format!("event {number} of the session {id:?} can't be read: {error}");
                 Error::new(ErrorCode::Internal, message)
             })?;
             after = Some(number);
@@ -158,12 +159,19 @@ pub(crate) async fn read(
 }
 
 pub(crate) fn write(event: &SessionEvent) -> Result<String, Error> {
-    serde_json::to_string(event)
-        .map_err(|error| Error::new(ErrorCode::Internal, format!("an event can't be written: {error}")))
+    serde_json::to_string(event).map_err(|error| {
+        Error::new(
+            ErrorCode::Internal,
+            format!("an event can't be written: {error}"),
+        )
+    })
 }
 
-/// Milliseconds since 1970.
-pub(crate) fn now() -> i64 {
+/// Milliseconds since 1970, by this machine's clock.
+#[must_use]
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

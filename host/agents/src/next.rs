@@ -150,7 +150,10 @@ fn ask(session: &Session, known: &Known<'_>) -> Next {
     };
     if known.answers.len() >= limits.steps as usize {
         let steps = limits.steps;
-        return failed("steps", format!("the turn took {steps} steps: that is its limit"));
+        return failed(
+            "steps",
+            format!("the turn took {steps} steps: that is its limit"),
+        );
     }
     let asked_and_got: Vec<_> = known
         .answers

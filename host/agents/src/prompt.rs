@@ -15,7 +15,10 @@ pub(crate) fn request(agent: &Agent, log: &[Logged], hosted: Vec<FunctionTool>) 
     for logged in log {
         match &logged.event {
             SessionEvent::Said { messages: said, .. } => {
-                messages.extend(said.iter().map(|(_, parts)| Message::new(Role::User, parts.clone())));
+                messages.extend(
+                    said.iter()
+                        .map(|(_, parts)| Message::new(Role::User, parts.clone())),
+                );
             }
             SessionEvent::Answered { parts, .. } => {
                 messages.push(Message::new(Role::Assistant, parts.clone()));

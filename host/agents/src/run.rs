@@ -70,7 +70,11 @@ impl Agents {
                 tracing::info!(session = lease.session, "another host goes on with it");
             }
             Some(Stop::Failed(error)) => {
-                tracing::error!(session = lease.session, error = error.message, "a session is left to whoever comes next");
+                tracing::error!(
+                    session = lease.session,
+                    error = error.message,
+                    "a session is left to whoever comes next"
+                );
             }
         }
     }
@@ -125,7 +129,10 @@ impl Agents {
             true => By::RunnerAt(lease),
             false => By::Runner(lease),
         };
-        match log.append(&self.store, &self.hub, by, events, wants).await? {
+        match log
+            .append(&self.store, &self.hub, by, events, wants)
+            .await?
+        {
             Added::Lost => Err(Stop::Lost),
             added => Ok(added),
         }
@@ -217,7 +224,10 @@ impl Agents {
         let mut news = self.hub.listen(id);
         loop {
             let more = crate::log::read(&self.store, id, after).await?;
-            if more.iter().any(|it| matches!(it.event, SessionEvent::CancelAsked { .. })) {
+            if more
+                .iter()
+                .any(|it| matches!(it.event, SessionEvent::CancelAsked { .. }))
+            {
                 return Ok(());
             }
             tokio::select! {
@@ -228,7 +238,11 @@ impl Agents {
     }
 
     async fn ask(&self, lease: &Lease, log: &mut Log, grants: &Grants) -> Result<(), Stop> {
-        let turn = log.session.turn().map(|turn| turn.id.clone()).unwrap_or_default();
+        let turn = log
+            .session
+            .turn()
+            .map(|turn| turn.id.clone())
+            .unwrap_or_default();
         let agent = &log.session.agent;
         let hosted = self.tools.list(|tool| grants.allows(tool)).await;
         let hosted = hosted.iter().map(Tool::function).collect();
@@ -266,13 +280,20 @@ impl Agents {
                 let mut message = error.message;
                 message.truncate(message.floor_char_boundary(ERROR));
                 let code = "model".into();
-                return self.end(lease, log, TurnOutcome::Failed { code, message }).await;
+                return self
+                    .end(lease, log, TurnOutcome::Failed { code, message })
+                    .await;
             }
             Ok(Ok(answered)) => answered,
         };
         unique(&mut parts, log);
         let tokens = tokens(&usage);
-        let usd = self.catalog.now().config.price(&target).map(|price| price.of(&tokens));
+        let usd = self
+            .catalog
+            .now()
+            .config
+            .price(&target)
+            .map(|price| price.of(&tokens));
         let answered = SessionEvent::Answered {
             turn,
             attempt,
@@ -292,7 +313,11 @@ impl Agents {
         grants: &Grants,
         todo: Vec<Todo>,
     ) -> Result<(), Stop> {
-        let turn = log.session.turn().map(|turn| turn.id.clone()).unwrap_or_default();
+        let turn = log
+            .session
+            .turn()
+            .map(|turn| turn.id.clone())
+            .unwrap_or_default();
         let ended = |call: &ToolCall, outcome, message: &str| SessionEvent::CallEnded {
             turn: turn.clone(),
             call: call.id.clone(),
@@ -390,9 +415,15 @@ impl Agents {
         }
         // Cancelled: what runs is dropped.
         drop(running);
-        let dropped = ready.iter().filter(|(call, _)| open.contains(call.id.as_str()));
+        let dropped = ready
+            .iter()
+            .filter(|(call, _)| open.contains(call.id.as_str()));
         let dropped = dropped.map(|(call, _)| {
-            ended(call, CallOutcome::Cancelled, "the turn was cancelled while this call ran")
+            ended(
+                call,
+                CallOutcome::Cancelled,
+                "the turn was cancelled while this call ran",
+            )
         });
         let dropped = dropped.collect();
         self.add(lease, log, false, dropped, true).await?;

@@ -163,9 +163,7 @@ impl Asking {
     ///
     /// # Errors
     /// What broke it off; it did not finish.
-    pub async fn spoken(
-        mut self,
-    ) -> Result<(Vec<Part>, FinishReason, Usage), Error> {
+    pub async fn spoken(mut self) -> Result<(Vec<Part>, FinishReason, Usage), Error> {
         let mut answer = Answer::default();
         while let Some(events) = self.next().await? {
             events.into_iter().for_each(|event| answer.push(event));

@@ -81,7 +81,9 @@ impl Calls {
             let message = format!("there is no tool {rule:?} on this host, or none for this key");
             return Err(Error::new(ErrorCode::NotFound, message).at("tools"));
         }
-        let functions = offered.iter().map(|tool| Offered::Function(tool.function()));
+        let functions = offered
+            .iter()
+            .map(|tool| Offered::Function(tool.function()));
         request.tools.extend(functions);
         let tools = offered.into_iter().map(|tool| (tool.id(), tool)).collect();
         Ok(Some(Wanted { tools }))
@@ -199,14 +201,16 @@ impl Loop {
             .into_iter()
             .partition(|call| self.tools.contains_key(&call.name));
         if ours.is_empty() {
-            self.ready.push_back(Event::Finished(Finished { choice: 0, reason }));
+            self.ready
+                .push_back(Event::Finished(Finished { choice: 0, reason }));
             self.over = true;
             return Ok(());
         }
         let results = self.run(&ours).await;
         // The client answers its own calls, and sends the conversation again.
         if !theirs.is_empty() {
-            self.ready.push_back(Event::Finished(Finished { choice: 0, reason }));
+            self.ready
+                .push_back(Event::Finished(Finished { choice: 0, reason }));
             self.over = true;
             return Ok(());
         }
@@ -214,11 +218,20 @@ impl Loop {
             let message = format!("the model asked for tools {STEPS} times and gave no answer");
             return Err(Error::new(ErrorCode::Upstream, message));
         }
-        self.request.messages.push(Message::new(Role::Assistant, parts));
-        self.request.messages.push(Message::new(Role::Tool, results));
+        self.request
+            .messages
+            .push(Message::new(Role::Assistant, parts));
+        self.request
+            .messages
+            .push(Message::new(Role::Tool, results));
         self.steps += 1;
         self.offset = self.next;
-        let issuer = issuer(&self.calls.seals, &self.revision, &self.owner, self.remembers);
+        let issuer = issuer(
+            &self.calls.seals,
+            &self.revision,
+            &self.owner,
+            self.remembers,
+        );
         let mut request = self.request.clone();
         let warnings = self.calls.redeem(&self.revision, &self.owner, &mut request);
         let (events, first) = Issued::begin(&self.revision, request, issuer, warnings).await?;
@@ -254,7 +267,7 @@ impl Loop {
         let mut shown = Vec::new();
         while let Some((number, result)) = running.next().await {
             let call = &calls[number];
-            shown.extend(pair(call, &result));
+            shown.extend(hosted_pair(call, &result));
             done[number] = Some(Part::new(Content::ToolResult(ToolResult {
                 call_id: call.id.clone(),
                 name: Some(call.name.clone()),
@@ -268,15 +281,18 @@ impl Loop {
             let index = self.next;
             self.next += 1;
             let choice = 0;
-            self.ready
-                .push_back(Event::Part(WholePart { choice, index, part }));
+            self.ready.push_back(Event::Part(WholePart {
+                choice,
+                index,
+                part,
+            }));
         }
         done.into_iter().flatten().collect()
     }
 }
 
-/// A call and its result, as clients see them: of a server by the plugin's name.
-fn pair(call: &ToolCall, result: &CallResult) -> [Part; 2] {
+/// A call of a hosted tool and its result, as clients see them: of a server by the plugin's name.
+pub fn hosted_pair(call: &ToolCall, result: &CallResult) -> [Part; 2] {
     let (plugin, name) = call.name.split_once('/').unwrap_or(("", &call.name));
     let id = format!("{}{}", hosted::CALL, call.id);
     let asked = Part {
@@ -311,7 +327,10 @@ fn restore(messages: &mut Vec<Message>) {
         }
         _ => false,
     };
-    if !messages.iter().any(|message| message.parts.iter().any(ours)) {
+    if !messages
+        .iter()
+        .any(|message| message.parts.iter().any(ours))
+    {
         return;
     }
     let mut restored: Vec<Message> = Vec::new();
@@ -337,7 +356,10 @@ fn restore(messages: &mut Vec<Message>) {
                 said.push(part);
                 continue;
             }
-            let server = part.provider_data.take().and_then(|data| hosted::server(&data));
+            let server = part
+                .provider_data
+                .take()
+                .and_then(|data| hosted::server(&data));
             match &mut part.content {
                 Content::ToolCall(call) => {
                     call.by_provider = false;
@@ -358,7 +380,10 @@ fn restore(messages: &mut Vec<Message>) {
             }
         }
         if !said.is_empty() {
-            restored.push(Message { parts: said, ..Message::new(Role::Assistant, Vec::new()) });
+            restored.push(Message {
+                parts: said,
+                ..Message::new(Role::Assistant, Vec::new())
+            });
         }
         if !results.is_empty() {
             restored.push(Message::new(Role::Tool, results));

@@ -9,6 +9,7 @@ mod kept;
 mod models;
 mod native;
 mod neutral;
+mod present;
 mod responses;
 mod runs;
 mod seal;
@@ -30,6 +31,7 @@ use types::neutral::{Event, Usage};
 use types::{Error, ErrorCode};
 
 pub use crate::ask::Asking;
+pub use crate::hosted::hosted_pair;
 use crate::kept::{Keeper, Lasting};
 use crate::runs::Runs;
 use crate::seal::Seals;

@@ -6,12 +6,13 @@ use catalog::Revision;
 use dialects::responses;
 use dialects::{Answer, Asked, Encoder, Form, Whole};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use sandbox::Events;
 use types::Error;
 use types::neutral::{Event, GenerateRequest, Warning};
 
 use crate::hosted::{Loop, Wanted, issuer};
-use crate::kept::Writer;
+use crate::kept::{Keeper, Writer};
 use crate::seal::{Issuer, Reader};
 use crate::{Attempt, Call, Record, Reply, Request};
 
@@ -85,84 +86,140 @@ impl Attempt<'_> {
         let asked = wanted.is_some().then(|| request.clone());
         let warnings = self.redeem(&mut request);
         let (issued, mut first) = Issued::begin(self.revision, request, issuer, warnings).await?;
-        let mut events = match wanted.zip(asked) {
+        let events = match wanted.zip(asked) {
             None => Source::Plain(issued),
             Some((wanted, asked)) => {
-                let mut looped =
-                    Loop::new(calls, self.revision, owner, remembers, asked, wanted, issued);
+                let mut looped = Loop::new(
+                    calls,
+                    self.revision,
+                    owner,
+                    remembers,
+                    asked,
+                    wanted,
+                    issued,
+                );
                 looped.hear(std::mem::take(&mut first));
                 first = looped.next().await?.unwrap_or_default();
                 Source::Loop(Box::new(looped))
             }
         };
-        let model = &self.call.scan.model;
-        let keeper = self.call.keeper.clone();
+        let showing = Showing {
+            form,
+            keeper: self.call.keeper.clone(),
+            model: &self.call.scan.model,
+            streams,
+            target: Some(self.target_header()),
+            plugin,
+        };
+        let record = self.record.take();
+        showing.show(events, first, record).await
+    }
+
+    fn whole(&mut self, json: String, warnings: &[Warning]) -> Reply {
+        self.count(|record| record.status = 200);
+        whole(json, Some(self.target_header()), warnings)
+    }
+
+    fn count(&mut self, count: impl FnOnce(&mut Record)) {
+        self.record.as_mut().map(count);
+    }
+}
+
+fn whole(json: String, target: Option<(String, String)>, warnings: &[Warning]) -> Reply {
+    let body = Ok(Bytes::from(json));
+    Reply {
+        status: 200,
+        headers: headers(JSON, target, warnings.iter()),
+        body: futures::stream::once(async { body }).boxed(),
+    }
+}
+
+fn headers<'w>(
+    content_type: &str,
+    target: Option<(String, String)>,
+    warnings: impl Iterator<Item = &'w Warning>,
+) -> Vec<(String, String)> {
+    let mut headers = vec![("content-type".into(), content_type.into())];
+    headers.extend(target);
+    headers.extend(warning_header(warnings));
+    headers
+}
+
+/// How an answer is to be shown.
+pub(crate) struct Showing<'a> {
+    pub(crate) form: &'a Form,
+    pub(crate) keeper: Option<Keeper>,
+    /// The client's name of the model.
+    pub(crate) model: &'a str,
+    pub(crate) streams: bool,
+    /// The header field that says who answered.
+    pub(crate) target: Option<(String, String)>,
+    /// Who is to blame where it breaks off.
+    pub(crate) plugin: &'a str,
+}
+
+impl Showing<'_> {
+    /// Shows an answer in the client's dialect, and keeps it where that is asked for.
+    pub(crate) async fn show(
+        self,
+        mut events: Source,
+        first: Vec<Event>,
+        mut record: Option<Record>,
+    ) -> Result<Reply, Error> {
+        let Self {
+            form,
+            keeper,
+            model,
+            streams,
+            target,
+            plugin,
+        } = self;
         if streams {
             let warnings = first.iter().filter_map(|event| match event {
                 Event::Warning(warning) => Some(warning),
                 _ => None,
             });
-            let headers = self.headers(SSE, warnings);
+            let headers = headers(SSE, target, warnings);
             let writer = match (form.response(), keeper) {
                 (Some(of), Some(keeper)) => Written::Kept(Box::new(Writer::new(of, model, keeper))),
                 _ => Written::Told(form.encoder(model)),
             };
-            self.count(|record| record.status = 200);
-            let body = encoded(events, first, writer, self.record.take());
+            if let Some(record) = &mut record {
+                record.status = 200;
+            }
+            let body = encoded(events, first, writer, record);
             return Ok(Reply {
                 status: 200,
                 headers,
                 body,
             });
         }
-        let mut answer = Answer::default();
-        let mut batch = Some(first);
-        while let Some(said) = batch {
-            self.count(|record| record.count(&said));
-            said.into_iter().for_each(|event| answer.push(event));
-            batch = events.next().await?;
-        }
-        let whole = match (form.response(), keeper) {
-            (Some(of), Some(keeper)) => {
-                let whole = responses::whole(&of.settings, &of.input, answer, model);
-                let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
-                keeper.keep(&stored, &[]).await?;
-                whole
+        let outcome = async {
+            let mut answer = Answer::default();
+            let mut batch = Some(first);
+            while let Some(said) = batch {
+                if let Some(record) = &mut record {
+                    record.count(&said);
+                }
+                said.into_iter().for_each(|event| answer.push(event));
+                batch = events.next().await?;
             }
-            _ => {
-                let whole = form.whole(answer, model);
-                whole.map_err(|error| error.of(plugin))?
+            match (form.response(), keeper) {
+                (Some(of), Some(keeper)) => {
+                    let whole = responses::whole(&of.settings, &of.input, answer, model);
+                    let (whole, stored) = whole.map_err(|error| error.of(plugin))?;
+                    keeper.keep(&stored, &[]).await?;
+                    Ok(whole)
+                }
+                _ => form.whole(answer, model).map_err(|error| error.of(plugin)),
             }
         };
-        let Whole { body, warnings } = whole;
-        Ok(self.whole(body.to_string(), &warnings))
-    }
-
-    fn whole(&mut self, json: String, warnings: &[Warning]) -> Reply {
-        self.count(|record| record.status = 200);
-        let body = Ok(Bytes::from(json));
-        Reply {
-            status: 200,
-            headers: self.headers(JSON, warnings.iter()),
-            body: futures::stream::once(async { body }).boxed(),
+        let outcome = outcome.await;
+        if let Some(record) = &mut record {
+            record.status = outcome.as_ref().map_or_else(Error::status, |_| 200);
         }
-    }
-
-    fn count(&mut self, count: impl FnOnce(&mut Record)) {
-        self.record.as_mut().map(count);
-    }
-
-    fn headers<'w>(
-        &self,
-        content_type: &str,
-        warnings: impl Iterator<Item = &'w Warning>,
-    ) -> Vec<(String, String)> {
-        let mut headers = vec![
-            ("content-type".into(), content_type.into()),
-            self.target_header(),
-        ];
-        headers.extend(warning_header(warnings));
-        headers
+        let Whole { body, warnings } = outcome?;
+        Ok(whole(body.to_string(), target, &warnings))
     }
 }
 
@@ -206,16 +263,22 @@ impl Issued {
 }
 
 /// An answer, with the host's own calls in it where it has some.
-enum Source {
+pub(crate) enum Source {
     Plain(Issued),
     Loop(Box<Loop>),
+    /// Of whoever else answers.
+    Other(Others),
 }
+
+/// Events of an answer that no plugin gives.
+pub(crate) type Others = BoxStream<'static, Result<Vec<Event>, Error>>;
 
 impl Source {
     async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
         match self {
             Self::Plain(issued) => issued.next().await,
             Self::Loop(looped) => looped.next().await,
+            Self::Other(others) => others.next().await.transpose(),
         }
     }
 }
@@ -261,7 +324,7 @@ fn encoded(
     first: Vec<Event>,
     mut writer: Written,
     mut record: Option<Record>,
-) -> futures::stream::BoxStream<'static, Result<Bytes, Error>> {
+) -> BoxStream<'static, Result<Bytes, Error>> {
     stream! {
         let mut batch = first;
         loop {

@@ -13,5 +13,5 @@ mod watch;
 pub use catalog::{Catalog, Snapshot, State, Status, read_config};
 pub use recorded::audit_log;
 pub use revision::{Revision, digest, resolve};
-pub use store::store;
+pub use store::{StoreAt, store};
 pub use watch::watch;

@@ -135,8 +135,7 @@ impl Revision {
     ) -> Result<Arc<Vec<T>>, Error> {
         let slow = || {
             let name = self.plugin.name();
-            let message =
-                format!("the plugin {name:?} did not list its {what} within {LISTING:?}");
+            let message = format!("the plugin {name:?} did not list its {what} within {LISTING:?}");
             Error::new(ErrorCode::TimedOut, message).of(name)
         };
         let listed = async {

@@ -10,16 +10,30 @@ use zeroize::Zeroizing;
 use crate::catalog::{folder, read_config};
 use crate::revision::resolve;
 
-/// Where the configuration keeps answers and sessions, and for how long; absolute. `None`: nowhere.
+/// The database of a configuration.
+pub struct StoreAt {
+    /// Its address; a path is absolute.
+    pub url: Zeroizing<String>,
+    /// How long answers and sessions are kept.
+    pub keep: Duration,
+    /// How long a host that is gone keeps its sessions from others.
+    pub lease: Duration,
+}
+
+/// Where the configuration keeps answers and sessions; `None`: nowhere.
 ///
 /// # Errors
 /// The file can't be read or is invalid, or the address isn't where it says.
-pub async fn store(file: &Path) -> anyhow::Result<Option<(Zeroizing<String>, Duration)>> {
+pub async fn store(file: &Path) -> anyhow::Result<Option<StoreAt>> {
     let Some(store) = read_config(file)?.store else {
         return Ok(None);
     };
     let url = url(&store.url, folder(file)).await.context("store.url")?;
-    Ok(Some((url, store.keep)))
+    Ok(Some(StoreAt {
+        url,
+        keep: store.keep,
+        lease: store.lease,
+    }))
 }
 
 /// The address of a database; the path of a file is relative to `folder`.

@@ -36,10 +36,12 @@ pub fn take(request: &mut GenerateRequest) -> Result<Vec<String>, Error> {
                 Some(more) => rules.extend(more),
                 None => left.push(Tool::Provider(tool)),
             },
-            Tool::Provider(tool) if tool.kind == "mcp_toolset" => match toolset(&tool, &mut servers)? {
-                Some(more) => rules.extend(more),
-                None => left.push(Tool::Provider(tool)),
-            },
+            Tool::Provider(tool) if tool.kind == "mcp_toolset" => {
+                match toolset(&tool, &mut servers)? {
+                    Some(more) => rules.extend(more),
+                    None => left.push(Tool::Provider(tool)),
+                }
+            }
             tool => left.push(tool),
         }
     }
@@ -76,7 +78,9 @@ pub fn result_data(content: &[ResultContent], is_error: bool) -> String {
 /// The plugin of a call that a client echoed, by what its dialect has beside it.
 pub fn server(data: &str) -> Option<String> {
     let data: Value = serde_json::from_str(data).ok()?;
-    let name = data["server_name"].as_str().or_else(|| data["server_label"].as_str());
+    let name = data["server_name"]
+        .as_str()
+        .or_else(|| data["server_label"].as_str());
     name.map(str::to_owned)
 }
 
@@ -96,8 +100,13 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 /// `{"type": "evenhand", "tools": ["calc/*"]}`
 fn own(tool: &ProviderTool) -> Result<Vec<String>, Error> {
     let fields = definition(tool);
-    if let Some(other) = fields.keys().find(|key| !["type", "tools"].contains(&key.as_str())) {
-        return Err(wrong(format!("a tool of type `evenhand` has no `{other}`: write `tools` only")));
+    if let Some(other) = fields
+        .keys()
+        .find(|key| !["type", "tools"].contains(&key.as_str()))
+    {
+        return Err(wrong(format!(
+            "a tool of type `evenhand` has no `{other}`: write `tools` only"
+        )));
     }
     let rules = fields.get("tools").and_then(texts).unwrap_or_default();
     match rules.is_empty() {
@@ -115,7 +124,10 @@ fn mcp(tool: &ProviderTool) -> Result<Option<Vec<String>>, Error> {
     let Some(plugin) = url.and_then(|url| url.strip_prefix(SCHEME)) else {
         return Ok(None);
     };
-    if fields.get("require_approval").is_some_and(|it| it != "never") {
+    if fields
+        .get("require_approval")
+        .is_some_and(|it| it != "never")
+    {
         return Err(wrong(
             "tools of this host can't wait for an approval here: set `require_approval` to `never`, or use an agent",
         ));
@@ -126,7 +138,10 @@ fn mcp(tool: &ProviderTool) -> Result<Option<Vec<String>>, Error> {
         Some(names) => texts(names),
     };
     Ok(Some(match allowed {
-        Some(names) => names.iter().map(|name| format!("{plugin}/{name}")).collect(),
+        Some(names) => names
+            .iter()
+            .map(|name| format!("{plugin}/{name}"))
+            .collect(),
         None => vec![format!("{plugin}/*")],
     }))
 }
@@ -144,7 +159,10 @@ fn servers(request: &mut GenerateRequest) -> Vec<(String, String, bool)> {
         let before = all.len();
         all.retain(|server| {
             let url = server["url"].as_str();
-            match (server["name"].as_str(), url.and_then(|url| url.strip_prefix(SCHEME))) {
+            match (
+                server["name"].as_str(),
+                url.and_then(|url| url.strip_prefix(SCHEME)),
+            ) {
                 (Some(name), Some(plugin)) => {
                     ours.push((name.to_owned(), plugin.to_owned(), false));
                     false
@@ -160,7 +178,9 @@ fn servers(request: &mut GenerateRequest) -> Vec<(String, String, bool)> {
         }
         extension.fields = Value::Object(fields).to_string();
     }
-    request.extensions.retain(|extension| extension.fields != "{}");
+    request
+        .extensions
+        .retain(|extension| extension.fields != "{}");
     ours
 }
 
@@ -178,7 +198,11 @@ fn toolset(
     let enabled = |config: &Value| config["enabled"].as_bool();
     let all = enabled(&fields["default_config"]).unwrap_or(true);
     let configs = fields["configs"].as_object().cloned().unwrap_or_default();
-    if all && configs.values().any(|config| enabled(config) == Some(false)) {
+    if all
+        && configs
+            .values()
+            .any(|config| enabled(config) == Some(false))
+    {
         return Err(wrong(
             "of tools of this host, name those that are wanted: `default_config.enabled` false, and true for each of them in `configs`",
         ));
@@ -186,7 +210,9 @@ fn toolset(
     Ok(Some(match all {
         true => vec![format!("{plugin}/*")],
         false => {
-            let wanted = configs.iter().filter(|(_, config)| enabled(config) == Some(true));
+            let wanted = configs
+                .iter()
+                .filter(|(_, config)| enabled(config) == Some(true));
             wanted.map(|(name, _)| format!("{plugin}/{name}")).collect()
         }
     }))
@@ -230,20 +256,28 @@ mod tests {
                 r#"{"type":"mcp_toolset","mcp_server_name":"f","default_config":{"enabled":false},"configs":{"fetch":{"enabled":true}}}"#,
                 r#"{"type":"web_search"}"#,
             ],
-            Some(r#"{"mcp_servers":[{"type":"url","name":"f","url":"evenhand:fetch"},{"type":"url","name":"o","url":"https://o.example"}]}"#),
+            Some(
+                r#"{"mcp_servers":[{"type":"url","name":"f","url":"evenhand:fetch"},{"type":"url","name":"o","url":"https://o.example"}]}"#,
+            ),
         );
         let rules = take(&mut asked).unwrap();
         assert_eq!(rules, ["calc/*", "sql/query", "kv/get", "fetch/fetch"]);
         assert_eq!(asked.tools.len(), 2);
         let fields = &asked.extensions[0].fields;
-        assert!(fields.contains("o.example") && !fields.contains("evenhand"), "{fields}");
+        assert!(
+            fields.contains("o.example") && !fields.contains("evenhand"),
+            "{fields}"
+        );
     }
 
     #[test]
     fn what_cannot_be_done_is_refused() {
         for (tool, named) in [
             (r#"{"type":"evenhand"}"#, "plugin/*"),
-            (r#"{"type":"evenhand","tools":["a/*"],"approve":["a/b"]}"#, "approve"),
+            (
+                r#"{"type":"evenhand","tools":["a/*"],"approve":["a/b"]}"#,
+                "approve",
+            ),
             (
                 r#"{"type":"mcp","server_url":"evenhand:kv","require_approval":"always"}"#,
                 "require_approval",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agents::Agents;
 use anyhow::{Context, Result};
 use audit::{Log, Who};
 use axum::Router;
@@ -15,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use mcp::Mcp;
 use metrics::Metrics;
 use sandbox::Sandbox;
 use store::Store;
@@ -45,15 +47,34 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         metrics: metrics.clone(),
     }));
     let kept = match catalog::store(&file).await? {
-        Some((url, keep)) => Some((Store::open(&url).await.context("[store]")?, keep)),
+        Some(at) => {
+            let store = Store::open(&at.url).await.context("[store]")?;
+            Some((store, at.keep, at.lease))
+        }
         None => None,
     };
+    let sandbox = sandbox.with_store(kept.as_ref().map(|(store, ..)| store.clone()));
     let catalog = Arc::new(Catalog::open(file, sandbox, log.clone()).await?);
-    let store = kept.as_ref().map(|(store, _)| store.clone());
+    let store = kept.as_ref().map(|(store, ..)| store.clone());
     let calls = Calls::new(catalog.clone(), metrics.clone(), store).await?;
-    if let Some((store, keep)) = kept.clone() {
+    let agents = kept.as_ref().map(|(store, _, lease)| {
+        let (store, tools) = (store.clone(), calls.tools().clone());
+        Agents::new(calls.clone(), tools, catalog.clone(), store, *lease)
+    });
+    if let Some((store, keep, _)) = kept.clone() {
         tokio::spawn(forget(store, keep));
     }
+    if let Some(agents) = agents.clone() {
+        tokio::spawn(async move { agents.run().await });
+    }
+    let guarded = catalog.clone();
+    let guard: mcp::Guard = Arc::new(move |headers| gateway::caller(&guarded.now(), headers));
+    let mcp = Mcp::new(calls.tools().clone(), calls.clone(), guard);
+    let served = gateway::Served {
+        calls: calls.clone(),
+        agents: agents.clone(),
+        mcp: mcp.clone(),
+    };
     let (data, admin) = {
         let config = &catalog.now().config;
         (
@@ -64,10 +85,7 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let mut planes = Vec::new();
     let listener = listen(data, "server.listen").await?;
     let address = listener.local_addr()?;
-    planes.push((
-        listener,
-        gateway::data_plane(catalog.clone(), calls.clone()),
-    ));
+    planes.push((listener, gateway::data_plane(catalog.clone(), served)));
     println!("listening on http://{address}");
     if let Some(admin) = admin {
         let listener = listen(admin, "admin.listen").await?;
@@ -91,12 +109,17 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let greeter = calls.clone();
     tokio::spawn(async move { greet(&catalog, &greeter, address).await });
     let mut terminate = signal(SignalKind::terminate())?;
+    let stopping = agents.clone();
     let told = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping: calls that run may end; a second signal ends them");
+        mcp.stop();
+        if let Some(agents) = &stopping {
+            agents.stop();
+        }
         drop(stop);
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
@@ -106,13 +129,16 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     let ended = async {
         let served = planes.await.map(drop);
         calls.ended().await;
+        if let Some(agents) = agents {
+            agents.ended().await;
+        }
         served
     };
     let served = tokio::select! {
         served = ended => served,
         () = told => Ok(()),
     };
-    if let Some((store, _)) = kept {
+    if let Some((store, ..)) = kept {
         let _ = tokio::time::timeout(CLOSE, store.close()).await;
     }
     let closed = log.close().await;

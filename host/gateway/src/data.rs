@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use ::agents::Agents;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use bytes::Bytes;
 use calls::{Caller, Calls};
 use catalog::Catalog;
 use dialects::{Dialect, Wire};
+use mcp::Mcp;
 use types::{Error, ErrorCode};
 
+use crate::agents;
 use crate::answer::{self, failed};
 use crate::guard;
 use crate::incoming::Incoming;
@@ -22,11 +26,25 @@ use crate::responses;
 #[derive(Clone)]
 pub(crate) struct Plane {
     pub(crate) calls: Calls,
+    pub(crate) agents: Option<Agents>,
+    mcp: Mcp,
     catalog: Arc<Catalog>,
 }
 
+/// What clients are served.
+#[derive(Clone)]
+pub struct Served {
+    /// Models.
+    pub calls: Calls,
+    /// Hosted agents, where there is a store.
+    pub agents: Option<Agents>,
+    /// Tools, by MCP.
+    pub mcp: Mcp,
+}
+
 /// The routes that clients use.
-pub fn data_plane(catalog: Arc<Catalog>, calls: Calls) -> Router {
+pub fn data_plane(catalog: Arc<Catalog>, served: Served) -> Router {
+    let Served { calls, agents, mcp } = served;
     let routes = Wire::ALL.into_iter().fold(Router::new(), |routes, wire| {
         let call = move |State(plane): State<Plane>, request: Request| async move {
             plane.call(wire, request).await
@@ -37,9 +55,17 @@ pub fn data_plane(catalog: Arc<Catalog>, calls: Calls) -> Router {
         .route("/v1/models", get(models))
         .route("/v1/models/{*id}", get(model))
         .merge(responses::routes())
+        .merge(agents::routes())
+        .route("/mcp", any(tools_of_all))
+        .route("/mcp/{plugin}", any(tools_of_one))
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Plane { calls, catalog })
+        .with_state(Plane {
+            calls,
+            agents,
+            mcp,
+            catalog,
+        })
 }
 
 impl Plane {
@@ -78,12 +104,37 @@ impl Plane {
             query: head.uri.query().and_then(guard::vendor_query),
             body: body.read(max_body).await?,
         };
-        self.calls.run(&caller, request).await
+        match &self.agents {
+            Some(agents) if agents.is_named(&request) => agents.answer(&caller, request).await,
+            _ => self.calls.run(&caller, request).await,
+        }
+    }
+
+    /// All of a request's body, within the limit.
+    pub(crate) async fn body(&self, request: Request) -> Result<Bytes, Error> {
+        let max_body = self.catalog.now().config.server.max_body.as_u64();
+        Incoming::new(request.into_body()).read(max_body).await
     }
 
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
         guard::caller(&self.catalog.now(), headers)
     }
+}
+
+async fn tools_of_all(State(plane): State<Plane>, request: Request) -> Response {
+    plane.mcp.handle(None, request).await.into_response()
+}
+
+async fn tools_of_one(
+    State(plane): State<Plane>,
+    Path(plugin): Path<String>,
+    request: Request,
+) -> Response {
+    plane
+        .mcp
+        .handle(Some(&plugin), request)
+        .await
+        .into_response()
 }
 
 async fn models(State(plane): State<Plane>, headers: HeaderMap) -> Response {

@@ -12,7 +12,10 @@ use types::{Error, ErrorCode};
 use url::form_urlencoded;
 
 /// Who sends a request of the data plane.
-pub(crate) fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Error> {
+///
+/// # Errors
+/// A key is missing or unknown; without any, that it may have been sent by a web page.
+pub fn caller(now: &Snapshot, headers: &HeaderMap) -> Result<Caller, Error> {
     if now.config.keys.is_empty() {
         local(headers)?;
         return Ok(Caller::Anyone);

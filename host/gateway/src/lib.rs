@@ -3,11 +3,14 @@
 #![deny(missing_docs)]
 
 mod admin;
+mod agents;
 mod answer;
 mod data;
 mod guard;
 mod incoming;
+mod query;
 mod responses;
 
 pub use admin::control_plane;
-pub use data::data_plane;
+pub use data::{Served, data_plane};
+pub use guard::caller;

@@ -8,10 +8,10 @@ use axum::routing::{get, post};
 use dialects::responses::{DIALECT, Page};
 use serde_json::Value;
 use types::Error;
-use url::form_urlencoded;
 
 use crate::answer::{self, failed};
 use crate::data::Plane;
+use crate::query::Query;
 
 /// The routes of kept answers.
 pub(crate) fn routes() -> Router<Plane> {
@@ -96,64 +96,9 @@ async fn input_items(
     json(items.await)
 }
 
-fn json(body: Result<Value, Error>) -> Response {
+pub(crate) fn json(body: Result<Value, Error>) -> Response {
     match body {
         Ok(body) => answer::with_id(DIALECT, answer::json(&body)),
         Err(error) => failed(DIALECT, &error),
     }
-}
-
-/// The parameters of a query.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn new(query: Option<String>) -> Self {
-        let query = query.unwrap_or_default();
-        Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
-    }
-
-    fn one(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// What is there several times, in either way in which SDKs write that.
-    fn include(&self) -> Vec<String> {
-        let found = self
-            .0
-            .iter()
-            .filter(|(key, _)| key == "include" || key == "include[]");
-        found.map(|(_, value)| value.clone()).collect()
-    }
-
-    fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
-        match self.one(name) {
-            None => Ok(None),
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
-            Some(_) => Err(wrong(name, "must be true or false")),
-        }
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, Error> {
-        self.one(name)
-            .map(|text| text.parse().map_err(|_| wrong(name, "must be a number")))
-            .transpose()
-    }
-
-    fn ascending(&self) -> Result<bool, Error> {
-        match self.one("order") {
-            None | Some("desc") => Ok(false),
-            Some("asc") => Ok(true),
-            Some(_) => Err(wrong("order", "must be asc or desc")),
-        }
-    }
-}
-
-fn wrong(name: &str, what: &str) -> Error {
-    Error::bad_request(format!("`{name}` {what}")).at(name)
 }

@@ -166,8 +166,18 @@ variant! { tool => tool_host:
 }
 impl Cross<wit_sql::Answer> for tool::SqlAnswer {
     fn cross(self) -> wit_sql::Answer {
-        let Self { columns, rows, affected, truncated } = self;
-        wit_sql::Answer { columns, rows, affected, truncated }
+        let Self {
+            columns,
+            rows,
+            affected,
+            truncated,
+        } = self;
+        wit_sql::Answer {
+            columns,
+            rows,
+            affected,
+            truncated,
+        }
     }
 }
 

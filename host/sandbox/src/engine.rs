@@ -71,7 +71,9 @@ impl Place {
             .and_then(|()| notes::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
             .and_then(|()| kv::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
             .and_then(|()| sql::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
-            .and_then(|()| tool_types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
+            .and_then(|()| {
+                tool_types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+            })
             .map_err(foreign)?;
         Ok(Self { engine, linker })
     }

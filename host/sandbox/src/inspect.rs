@@ -76,7 +76,9 @@ impl Sandbox {
         let refused = match (linked, kind) {
             (Err(error), _) => Some(format!("{:#}", error.context(UNKNOWN))),
             (Ok(_), Some(_)) => None,
-            (Ok(_), None) => Some("it exports none of `provider`, `backend` and `tools`, or more than one".into()),
+            (Ok(_), None) => Some(
+                "it exports none of `provider`, `backend` and `tools`, or more than one".into(),
+            ),
         };
         let needs = component.resources_required().map(|needs| {
             let memory = needs

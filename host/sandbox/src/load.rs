@@ -11,8 +11,8 @@ use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings::accelerator::AcceleratorPre;
-use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::completions::CompletionsWorldPre;
+use crate::bindings::native::ProviderNativeWorldPre;
 use crate::bindings::prompts::PromptsWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
 use crate::bindings::resources::ResourcesWorldPre;

@@ -195,9 +195,7 @@ impl Plugin {
     ) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a Self, &'a mut Store<State>) -> BoxFuture<'a, Out<T>>
-            + Send
-            + 'static,
+        F: for<'a> FnOnce(&'a Self, &'a mut Store<State>) -> BoxFuture<'a, Out<T>> + Send + 'static,
     {
         let seat = self.seat().await?;
         let plugin = self.clone();
@@ -224,7 +222,9 @@ impl Plugin {
     pub(crate) fn provider(&self) -> Result<&Provider, Error> {
         match &self.guest {
             Guest::Provider(provider) => Ok(provider),
-            Guest::Accelerator(_) => Err(self.is("an accelerator: it serves providers, not clients")),
+            Guest::Accelerator(_) => {
+                Err(self.is("an accelerator: it serves providers, not clients"))
+            }
             Guest::Tools(_) => Err(self.is("a tool component: it has no models")),
         }
     }

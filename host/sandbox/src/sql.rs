@@ -75,7 +75,7 @@ impl sql::Host for State {
                     let message = format!("the parameters are no JSON array: {error}");
                     Error::new(ErrorCode::BadRequest, message)
                 })?;
-                        let answered = granted
+            let answered = granted
                 .query(&statement, &parameters, write, deadline)
                 .await;
             if let Err(error) = &answered

@@ -16,10 +16,10 @@ use crate::egress::Egress;
 use crate::limits::MemoryLimit;
 use crate::logs;
 use crate::outgoing::FIELDS_SIZE;
-use crate::wasi::Gate;
 use crate::sql::Granted;
 use crate::tool_host::Notes;
 use crate::tools::Behind;
+use crate::wasi::Gate;
 use crate::weights;
 use crate::witness::Told;
 

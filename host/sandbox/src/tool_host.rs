@@ -125,7 +125,13 @@ impl tool_host::Host for State {
         let Some(behind) = self.behind.clone() else {
             return hear(Err(nobody()));
         };
-        hear(behind.link.elicit(message, schema).await.map(Elicited::cross))
+        hear(
+            behind
+                .link
+                .elicit(message, schema)
+                .await
+                .map(Elicited::cross),
+        )
     }
 
     async fn sample(&mut self, request: tool_host::SampleRequest) -> Out<tool_host::Sampled> {
@@ -137,7 +143,13 @@ impl tool_host::Host for State {
             return hear(Err(nobody()));
         };
         let request: SampleRequest = request.cross();
-        hear(behind.link.sample(&granted, request).await.map(Sampled::cross))
+        hear(
+            behind
+                .link
+                .sample(&granted, request)
+                .await
+                .map(Sampled::cross),
+        )
     }
 }
 
@@ -164,7 +176,9 @@ impl Cross<NoticeLevel> for tool_host::NoticeLevel {
 impl notes::Host for State {
     async fn get(&mut self) -> wasmtime::Result<Option<Vec<u8>>> {
         let note = self.plugin.notes.0.get(&self.note_key());
-        Ok(note.filter(|_| self.plugin.grant.state).map(|note| note.to_vec()))
+        Ok(note
+            .filter(|_| self.plugin.grant.state)
+            .map(|note| note.to_vec()))
     }
 
     async fn set(&mut self, note: Option<Vec<u8>>) -> Out<()> {

@@ -75,7 +75,11 @@ impl Plugin {
         }
         let listed = self.unary(None, 0, Some(behind), |plugin, store| {
             Box::pin(async move {
-                let world = plugin.tool_guest()?.world.instantiate_async(&mut *store).await?;
+                let world = plugin
+                    .tool_guest()?
+                    .world
+                    .instantiate_async(&mut *store)
+                    .await?;
                 world.evenhand_plugin_tools().call_list_tools(store).await
             })
         });
@@ -106,7 +110,11 @@ impl Plugin {
         let pass = Some(self.gate.admit()?);
         let called = self.unary(pass, asked, Some(behind), move |plugin, store| {
             Box::pin(async move {
-                let world = plugin.tool_guest()?.world.instantiate_async(&mut *store).await?;
+                let world = plugin
+                    .tool_guest()?
+                    .world
+                    .instantiate_async(&mut *store)
+                    .await?;
                 let tools = world.evenhand_plugin_tools();
                 tools.call_call_tool(store, &id, &name, &arguments).await
             })
@@ -129,7 +137,10 @@ impl Plugin {
         let listed = self.unary(None, 0, Some(behind), move |plugin, store| {
             Box::pin(async move {
                 let world = plugin.tool_guest()?.resources.as_ref();
-                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let world = world
+                    .ok_or_else(lacking)?
+                    .instantiate_async(&mut *store)
+                    .await?;
                 let resources = world.evenhand_plugin_resources();
                 match templates {
                     true => resources.call_list_templates(store).await,
@@ -159,7 +170,10 @@ impl Plugin {
         let read = self.unary(pass, uri.len(), Some(behind), move |plugin, store| {
             Box::pin(async move {
                 let world = plugin.tool_guest()?.resources.as_ref();
-                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let world = world
+                    .ok_or_else(lacking)?
+                    .instantiate_async(&mut *store)
+                    .await?;
                 let resources = world.evenhand_plugin_resources();
                 resources.call_read_resource(store, &uri).await
             })
@@ -178,8 +192,14 @@ impl Plugin {
         let listed = self.unary(None, 0, Some(behind), |plugin, store| {
             Box::pin(async move {
                 let world = plugin.tool_guest()?.prompts.as_ref();
-                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
-                world.evenhand_plugin_prompts().call_list_prompts(store).await
+                let world = world
+                    .ok_or_else(lacking)?
+                    .instantiate_async(&mut *store)
+                    .await?;
+                world
+                    .evenhand_plugin_prompts()
+                    .call_list_prompts(store)
+                    .await
             })
         });
         let listed: Vec<PromptInfo> = listed.await?.cross();
@@ -205,7 +225,10 @@ impl Plugin {
         let filled = self.unary(pass, name.len(), Some(behind), move |plugin, store| {
             Box::pin(async move {
                 let world = plugin.tool_guest()?.prompts.as_ref();
-                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let world = world
+                    .ok_or_else(lacking)?
+                    .instantiate_async(&mut *store)
+                    .await?;
                 let prompts = world.evenhand_plugin_prompts();
                 prompts.call_get_prompt(store, &name, &arguments).await
             })
@@ -235,7 +258,10 @@ impl Plugin {
         let values = self.unary(None, value.len(), Some(behind), move |plugin, store| {
             Box::pin(async move {
                 let world = plugin.tool_guest()?.completions.as_ref();
-                let world = world.ok_or_else(lacking)?.instantiate_async(&mut *store).await?;
+                let world = world
+                    .ok_or_else(lacking)?
+                    .instantiate_async(&mut *store)
+                    .await?;
                 let completions = world.evenhand_plugin_completions();
                 completions
                     .call_complete(store, &of, &argument, &value, &others)
@@ -269,7 +295,8 @@ impl Plugin {
         if listed.len() <= LISTED && listed.iter().map(size).sum::<usize>() <= LISTED_SIZE {
             return Ok(listed);
         }
-        let message = format!("it lists more than {LISTED} things, or more than {LISTED_SIZE} bytes of them");
+        let message =
+            format!("it lists more than {LISTED} things, or more than {LISTED_SIZE} bytes of them");
         Err(call::overran(
             &self.shared,
             Error::new(ErrorCode::PluginFailed, message),

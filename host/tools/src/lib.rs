@@ -160,9 +160,9 @@ impl Tools {
             let tools = self.of(&revision).await;
             tools.into_iter().find(|tool| tool.info.name == name)
         };
-        found.await.ok_or_else(|| {
-            Error::new(ErrorCode::NotFound, format!("there is no tool {id:?}"))
-        })
+        found
+            .await
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("there is no tool {id:?}")))
     }
 
     async fn of(&self, revision: &Arc<Revision>) -> Vec<Tool> {
@@ -181,7 +181,12 @@ impl Tools {
             Ok(()) => true,
             Err(error) => {
                 let plugin = revision.plugin.name();
-                tracing::warn!(plugin, tool = info.name, error, "left out: a tool that can't be offered");
+                tracing::warn!(
+                    plugin,
+                    tool = info.name,
+                    error,
+                    "left out: a tool that can't be offered"
+                );
                 false
             }
         });
@@ -262,7 +267,12 @@ impl Tools {
     }
 
     /// What a plugin has to read, or the templates of URIs. One that can't say has nothing.
-    pub async fn resources(&self, plugin: &str, templates: bool, behind: Behind) -> Vec<ResourceInfo> {
+    pub async fn resources(
+        &self,
+        plugin: &str,
+        templates: bool,
+        behind: Behind,
+    ) -> Vec<ResourceInfo> {
         let Some(revision) = self.revision(plugin) else {
             return Vec::new();
         };
@@ -328,14 +338,21 @@ impl Tools {
 
     fn listed<T>(&self, plugin: &str, listed: Result<Vec<T>, Error>) -> Vec<T> {
         listed.unwrap_or_else(|error| {
-            tracing::warn!(plugin, error = error.message, "left out: it can't list what it has");
+            tracing::warn!(
+                plugin,
+                error = error.message,
+                "left out: it can't list what it has"
+            );
             Vec::new()
         })
     }
 }
 
 fn none(plugin: &str) -> Error {
-    Error::new(ErrorCode::NotFound, format!("there is no plugin {plugin:?} with tools"))
+    Error::new(
+        ErrorCode::NotFound,
+        format!("there is no plugin {plugin:?} with tools"),
+    )
 }
 
 /// A result with structured content, where the tool promises it, has what it promises.

@@ -58,7 +58,10 @@ pub fn misfit(info: &ToolInfo, arguments: &str) -> Option<String> {
     };
     match validator(&info.input_schema) {
         Ok(validator) => faults(&validator, &arguments).map(|faults| {
-            format!("the arguments don't fit the schema of {:?}: {faults}", info.name)
+            format!(
+                "the arguments don't fit the schema of {:?}: {faults}",
+                info.name
+            )
         }),
         Err(error) => Some(error),
     }

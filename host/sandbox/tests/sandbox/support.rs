@@ -79,7 +79,11 @@ impl World {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into()))
             .collect();
-        Ok(Arc::new(self.sandbox.load(bytes, &entry, &secrets).await?))
+        Ok(Arc::new(
+            self.sandbox
+                .load(bytes, &entry, &secrets, &Default::default())
+                .await?,
+        ))
     }
 
     /// The provider that misbehaves.

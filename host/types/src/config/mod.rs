@@ -413,6 +413,10 @@ impl Config {
                 ));
             }
         }
+        let lease = self.store.as_ref().map(|store| store.lease);
+        if lease.is_some_and(|lease| lease < Duration::from_secs(1)) {
+            return Err("store.lease is less than 1s: a host could not keep what it has".into());
+        }
         self.prices.iter().try_for_each(Price::check)?;
         let mut agents = HashSet::new();
         for agent in &self.agents {

@@ -15,6 +15,14 @@ pub struct Store {
     /// How long answers are kept that clients may refer to.
     #[serde(default = "month", with = "humantime_serde")]
     pub keep: Duration,
+    /// How long a host that is gone keeps its sessions from others.
+    #[serde(default = "lease", with = "humantime_serde")]
+    pub lease: Duration,
+}
+
+/// Several times what a database needs for an answer.
+fn lease() -> Duration {
+    Duration::from_secs(15)
 }
 
 /// As long as the vendor whose dialect it is keeps them.

@@ -1,0 +1,447 @@
+//! An agent as a model: `agent/NAME`. A session for each request, which begins with what the client sent.
+
+use std::collections::HashMap;
+
+use async_stream::stream;
+use calls::{Caller, Reply, Request, hosted_pair};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use types::neutral::{
+    Content, Delta, Event, FinishReason, Finished, GenerateRequest, Message, Part, PartDelta,
+    PartEnded, PartKind, PartStarted, Reasoning, ReasoningKind, ResultContent, Role, Started, Tool,
+    ToolCall, Usage, WholePart,
+};
+use types::session::{
+    Agent, CallOutcome, Function, Live, LiveKind, Logged, Required, Session, SessionEvent, Tokens,
+    TurnOutcome,
+};
+use types::tool::{CallResult, ToolContent};
+use types::{Error, ErrorCode};
+
+use crate::hub::News;
+use crate::{Agents, id};
+
+/// Names of agents as models begin so.
+const PREFIX: &str = "agent/";
+
+impl Agents {
+    /// Does a request ask an agent?
+    pub fn is_named(&self, request: &Request) -> bool {
+        let scan = dialects::native::scan(&request.body);
+        scan.is_ok_and(|scan| scan.model.starts_with(PREFIX))
+    }
+
+    /// Answers a request whose model is an agent.
+    ///
+    /// # Errors
+    /// There is no such agent for the caller; the request asks for what agents don't do.
+    pub async fn answer(&self, caller: &Caller, request: Request) -> Result<Reply, Error> {
+        let scan = dialects::native::scan(&request.body)?;
+        let name = scan
+            .model
+            .strip_prefix(PREFIX)
+            .unwrap_or_default()
+            .to_owned();
+        let agent = self
+            .agent(caller, &name)
+            .await
+            .map_err(|error| match error.code {
+                ErrorCode::NotFound => {
+                    let message = format!("there is no model {:?}", scan.model);
+                    Error::new(ErrorCode::NotFound, message).at("model")
+                }
+                _ => error,
+            })?;
+        self.calls
+            .present(caller, request, |asked| self.speak(caller, agent, asked))
+            .await
+    }
+
+    async fn speak(
+        &self,
+        caller: &Caller,
+        mut agent: Agent,
+        asked: GenerateRequest,
+    ) -> Result<BoxStream<'static, Result<Vec<Event>, Error>>, Error> {
+        for tool in asked.tools {
+            match tool {
+                Tool::Function(tool) => agent.functions.push(Function {
+                    name: tool.name,
+                    description: tool.description,
+                    parameters: tool
+                        .parameters
+                        .unwrap_or_else(|| "{\"type\":\"object\"}".into()),
+                }),
+                Tool::Provider(tool) => {
+                    let message =
+                        format!("an agent's tools are its own: it takes no `{}`", tool.kind);
+                    return Err(Error::bad_request(message).at("tools"));
+                }
+            }
+        }
+        let events = history(&mut agent, asked.messages)?;
+        // And the beginning.
+        let sent = events.len() as u64 + 1;
+        let metadata = asked.metadata.into_iter().collect();
+        let session = self
+            .begin_with(caller, agent.clone(), metadata, events)
+            .await?;
+        let news = self.follow(caller, &session.id, None).await?;
+        Ok(Speaking::new(session.id, agent, sent).tell(news))
+    }
+}
+
+/// What the client sent as the log of a session, whose last turn is to be answered.
+fn history(agent: &mut Agent, messages: Vec<Message>) -> Result<Vec<SessionEvent>, Error> {
+    let mut events: Vec<SessionEvent> = Vec::new();
+    let mut turn: Option<String> = None;
+    let last = messages.len();
+    for (number, message) in messages.into_iter().enumerate() {
+        match message.role {
+            Role::System | Role::Developer => {
+                let said = text(&message.parts);
+                agent.instructions = Some(match agent.instructions.take() {
+                    Some(first) => format!("{first}\n\n{said}"),
+                    None => said,
+                });
+            }
+            Role::User => {
+                if let (Some(SessionEvent::Said { messages, .. }), Some(_)) =
+                    (events.last_mut(), &turn)
+                {
+                    messages.push((id("msg_"), message.parts));
+                    continue;
+                }
+                if let Some(turn) = turn.take() {
+                    let outcome = TurnOutcome::Completed;
+                    events.push(SessionEvent::TurnEnded { turn, outcome });
+                }
+                let begun = id("turn_");
+                turn = Some(begun.clone());
+                events.push(SessionEvent::Said {
+                    turn: begun,
+                    messages: vec![(id("msg_"), message.parts)],
+                });
+            }
+            Role::Assistant => {
+                if number + 1 == last {
+                    let message = "the last message must be the user's or a tool's";
+                    return Err(Error::bad_request(message).at("messages"));
+                }
+                let begun = match &turn {
+                    Some(turn) => turn.clone(),
+                    None => {
+                        // A conversation that begins with an answer.
+                        let begun = id("turn_");
+                        turn = Some(begun.clone());
+                        events.push(SessionEvent::Said {
+                            turn: begun.clone(),
+                            messages: Vec::new(),
+                        });
+                        begun
+                    }
+                };
+                events.push(SessionEvent::Answered {
+                    turn: begun,
+                    attempt: id(""),
+                    parts: message.parts,
+                    tokens: Tokens::default(),
+                    usd: None,
+                });
+            }
+            Role::Tool => {
+                let begun = turn.clone().ok_or_else(|| {
+                    Error::bad_request("a tool's result belongs to no call").at("messages")
+                })?;
+                for part in message.parts {
+                    if let Content::ToolResult(result) = part.content {
+                        events.push(SessionEvent::CallEnded {
+                            turn: begun.clone(),
+                            call: result.call_id,
+                            outcome: CallOutcome::ByClient,
+                            result: CallResult {
+                                content: result.content.into_iter().map(piece).collect(),
+                                structured: None,
+                                is_error: result.is_error,
+                            },
+                        });
+                    }
+                }
+            }
+        }
+    }
+    match turn {
+        Some(_) => Ok(events),
+        None => Err(Error::bad_request("there is no message to answer").at("messages")),
+    }
+}
+
+fn text(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match &part.content {
+        Content::Text(text) => Some(text.text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn piece(content: ResultContent) -> ToolContent {
+    match content {
+        ResultContent::Text(text) => ToolContent::Text(text),
+        ResultContent::Image(image) => ToolContent::Image(image),
+        ResultContent::File(file) => {
+            ToolContent::Text(format!("(the file {:?})", file.name.unwrap_or_default()))
+        }
+        ResultContent::Source(source) => ToolContent::Text(source.passages.join("\n")),
+    }
+}
+
+/// A session's events as those of one answer.
+struct Speaking {
+    session: Session,
+    /// So many events of the log are what the client sent: they are not told.
+    sent: u64,
+    /// Parts that are told live: by attempt and place, their place in the whole answer.
+    open: HashMap<(String, u32), u32>,
+    next: u32,
+    /// Calls of hosted tools that have no result yet.
+    calls: HashMap<String, ToolCall>,
+    over: bool,
+}
+
+impl Speaking {
+    fn new(session: String, agent: Agent, sent: u64) -> Self {
+        Self {
+            session: Session::new(session, agent),
+            sent,
+            open: HashMap::new(),
+            next: 0,
+            calls: HashMap::new(),
+            over: false,
+        }
+    }
+
+    fn tell(
+        mut self,
+        mut news: BoxStream<'static, Result<News, Error>>,
+    ) -> BoxStream<'static, Result<Vec<Event>, Error>> {
+        stream! {
+            yield Ok(vec![Event::Started(Started {
+                id: Some(self.session.id.clone()),
+                ..Started::default()
+            })]);
+            while let Some(news) = news.next().await {
+                let events = match news {
+                    Ok(News::Live(live)) => Ok(self.live(&live)),
+                    Ok(News::Logged(logged)) => self.log(&logged),
+                    Err(error) => Err(error),
+                };
+                match events {
+                    Ok(events) if events.is_empty() => {}
+                    Ok(events) => yield Ok(events),
+                    Err(error) => {
+                        yield Err(error);
+                        return;
+                    }
+                }
+                if self.over {
+                    return;
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn place(&mut self) -> u32 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn live(&mut self, live: &Live) -> Vec<Event> {
+        let Live::Delta {
+            attempt,
+            index,
+            kind,
+            text,
+            ..
+        } = live
+        else {
+            return Vec::new();
+        };
+        let key = (attempt.clone(), *index);
+        let mut events = Vec::new();
+        let place = match self.open.get(&key) {
+            Some(place) => *place,
+            // The beginning was not told: it comes whole.
+            None if !text.is_empty() => return events,
+            None => {
+                events.extend(self.abandon(attempt));
+                let place = self.place();
+                self.open.insert(key, place);
+                events.push(Event::PartStarted(PartStarted {
+                    choice: 0,
+                    index: place,
+                    kind: match kind {
+                        LiveKind::Text => PartKind::Text,
+                        LiveKind::Reasoning => PartKind::Reasoning(ReasoningKind::Summary),
+                        LiveKind::Refusal => PartKind::Refusal,
+                    },
+                }));
+                place
+            }
+        };
+        if !text.is_empty() {
+            events.push(Event::PartDelta(PartDelta {
+                choice: 0,
+                index: place,
+                delta: Delta::Text(text.clone()),
+            }));
+        }
+        events
+    }
+
+    /// Ends parts of attempts that never came to their end.
+    fn abandon(&mut self, attempt: &str) -> Vec<Event> {
+        let gone: Vec<_> = self
+            .open
+            .keys()
+            .filter(|(of, _)| of != attempt)
+            .cloned()
+            .collect();
+        let gone = gone.into_iter().filter_map(|key| self.open.remove(&key));
+        gone.map(ended).collect()
+    }
+
+    fn log(&mut self, logged: &Logged) -> Result<Vec<Event>, Error> {
+        self.session.apply(logged);
+        if logged.number < self.sent {
+            return Ok(Vec::new());
+        }
+        let mut events = Vec::new();
+        match &logged.event {
+            SessionEvent::Answered { attempt, parts, .. } => {
+                events.extend(self.abandon(attempt));
+                for (index, part) in (0..).zip(parts) {
+                    events.extend(self.part(attempt, index, part));
+                }
+            }
+            SessionEvent::CallEnded { call, result, .. } => {
+                if let Some(call) = self.calls.remove(call) {
+                    for part in hosted_pair(&call, result) {
+                        let index = self.place();
+                        let choice = 0;
+                        events.push(Event::Part(WholePart {
+                            choice,
+                            index,
+                            part,
+                        }));
+                    }
+                }
+            }
+            SessionEvent::TurnEnded { outcome, .. } => match outcome {
+                TurnOutcome::Completed => events.extend(self.finish(FinishReason::Stop)),
+                TurnOutcome::Cancelled => {
+                    return Err(Error::new(ErrorCode::Cancelled, "the turn was cancelled"));
+                }
+                TurnOutcome::Failed { code, message } => {
+                    let code = match code.as_str() {
+                        "budget_reached" => ErrorCode::RateLimited,
+                        _ => ErrorCode::Upstream,
+                    };
+                    return Err(Error::new(code, message.clone()));
+                }
+            },
+            _ => {}
+        }
+        if !self.over && self.waits() {
+            let approvals = self.session.required.iter().filter_map(|it| match it {
+                Required::Approval(approval) => Some(approval.tool.as_str()),
+                Required::Result(_) => None,
+            });
+            let approvals: Vec<&str> = approvals.collect();
+            if approvals.is_empty() {
+                events.extend(self.finish(FinishReason::ToolCalls));
+            } else {
+                let note = format!(
+                    "A person must approve {} before I go on: it waits as the session {}.",
+                    approvals.join(", "),
+                    self.session.id
+                );
+                let index = self.place();
+                events.push(Event::Part(WholePart {
+                    choice: 0,
+                    index,
+                    part: Part::text(note),
+                }));
+                events.extend(self.finish(FinishReason::Stop));
+            }
+        }
+        Ok(events)
+    }
+
+    /// Nothing goes on until somebody answers.
+    fn waits(&self) -> bool {
+        !self.session.required.is_empty() && self.calls.len() == self.approvals()
+    }
+
+    fn approvals(&self) -> usize {
+        let required = self.session.required.iter();
+        required
+            .filter(|it| matches!(it, Required::Approval(_)))
+            .count()
+    }
+
+    fn part(&mut self, attempt: &str, index: u32, part: &Part) -> Vec<Event> {
+        if let Some(place) = self.open.remove(&(attempt.to_owned(), index)) {
+            return vec![Event::PartEnded(PartEnded {
+                choice: 0,
+                index: place,
+                provider_data: part.provider_data.clone(),
+            })];
+        }
+        match &part.content {
+            Content::ToolCall(call)
+                if !call.by_provider && !self.session.agent.is_function(&call.name) =>
+            {
+                self.calls.insert(call.id.clone(), call.clone());
+                Vec::new()
+            }
+            Content::Reasoning(Reasoning { text, .. })
+                if text.is_empty() && part.provider_data.is_none() =>
+            {
+                Vec::new()
+            }
+            _ => {
+                let index = self.place();
+                let (choice, part) = (0, part.clone());
+                vec![Event::Part(WholePart {
+                    choice,
+                    index,
+                    part,
+                })]
+            }
+        }
+    }
+
+    fn finish(&mut self, reason: FinishReason) -> Vec<Event> {
+        self.over = true;
+        let tokens = self.session.tokens;
+        let mut events = self.abandon("");
+        events.push(Event::Usage(Usage {
+            input_tokens: Some(tokens.input),
+            cache_read_tokens: Some(tokens.cached),
+            output_tokens: Some(tokens.output),
+            reasoning_tokens: Some(tokens.reasoning),
+            ..Usage::default()
+        }));
+        events.push(Event::Finished(Finished { choice: 0, reason }));
+        events
+    }
+}
+
+fn ended(index: u32) -> Event {
+    Event::PartEnded(PartEnded {
+        choice: 0,
+        index,
+        provider_data: None,
+    })
+}
