@@ -3,9 +3,10 @@
 import asyncio
 import http.server
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import httpx
 import mcp_types as types
@@ -58,6 +59,8 @@ def plugins(page) -> Iterator[list[Plugin]]:
 @pytest.fixture(scope="module")
 def running(plugins, tmp_path_factory) -> Iterator[Evenhand]:
     folder = tmp_path_factory.mktemp("mcp")
+    with closing(sqlite3.connect(folder / "shop.db")) as shop:
+        shop.execute("create table items (name text)")
     text = config(*plugins, keys=KEYS, store={"url": f"sqlite://{folder / 'evenhand.db'}"})
     with Evenhand(folder, text, ENV) as running:
         yield running
@@ -104,9 +107,9 @@ def test_each_of_our_tools_answers(url, page):
         assert got.structured_content == {"found": True, "value": "noon"}
         fetched = await client.call_tool("fetch.fetch", {"url": f"{page}/tides"})
         assert "High water at noon." in said(fetched)
-        for statement in ("create table items (name text)", "insert into items values ('buoy')"):
-            changed = await client.call_tool("sql.execute", {"statement": statement})
-            assert not changed.is_error, said(changed)
+        insert = {"statement": "insert into items values (?1)", "parameters": ["buoy"]}
+        changed = await client.call_tool("sql.execute", insert)
+        assert not changed.is_error, said(changed)
         rows = await client.call_tool("sql.query", {"statement": "select name from items"})
         assert "buoy" in said(rows)
 

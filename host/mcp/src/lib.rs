@@ -72,14 +72,13 @@ impl Mcp {
             calls,
             guard,
         });
-        let sessions = Arc::new(Sessions::new());
         let stopping = CancellationToken::new();
+        let sessions = Arc::new(Sessions::new(stopping.clone()));
         let config = StreamableHttpServerConfig::default()
             // The guard has looked at them.
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_max_request_body_bytes(BODY)
-            .with_cancellation_token(stopping.clone());
+            .with_max_request_body_bytes(BODY);
         let serving = shared.clone();
         let service = StreamableHttpService::new(
             move || Ok(Server::new(serving.clone())),
@@ -116,7 +115,7 @@ impl Mcp {
         }
     }
 
-    /// Ends all sessions and streams, and takes no new ones.
+    /// Ends the streams on which clients wait for news, which have no end of their own. Calls that run may end.
     pub fn stop(&self) {
         self.stopping.cancel();
     }

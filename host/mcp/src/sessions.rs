@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
@@ -12,6 +12,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{
     ServerSseMessage, SessionId, SessionManager,
 };
+use tokio_util::sync::CancellationToken;
 use types::{Error, ErrorCode};
 
 use crate::streams::Streams;
@@ -33,6 +34,7 @@ tokio::task_local! {
 pub(crate) struct Sessions {
     inner: Arc<LocalSessionManager>,
     streams: Streams,
+    stopping: CancellationToken,
     owners: Mutex<HashMap<SessionId, Visit>>,
 }
 
@@ -46,13 +48,15 @@ pub(crate) enum SessionError {
 }
 
 impl Sessions {
-    pub(crate) fn new() -> Self {
+    /// `stopping`: the host ends.
+    pub(crate) fn new(stopping: CancellationToken) -> Self {
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = Some(IDLE);
         let inner = Arc::new(inner);
         Self {
             streams: Streams::new(inner.clone()),
             inner,
+            stopping,
             owners: Mutex::default(),
         }
     }
@@ -159,7 +163,8 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.create_standalone_stream(id).await?)
+        let stream = self.inner.create_standalone_stream(id).await?;
+        Ok(stream.take_until(self.stopping.clone().cancelled_owned()))
     }
 
     async fn resume(
@@ -168,6 +173,7 @@ impl SessionManager for Sessions {
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         let stream = self.inner.resume(id, last_event_id).await?;
+        let stream = stream.take_until(self.stopping.clone().cancelled_owned());
         Ok(self.streams.again(id, stream))
     }
 }
@@ -197,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_is_of_its_place_until_it_ends() {
-        let sessions = Sessions::new();
+        let sessions = Sessions::new(CancellationToken::new());
         let visit = Visit {
             caller: Caller::Anyone,
             plugin: Some("calc".into()),
