@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use audit::Who;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use calls::Caller;
 use catalog::Snapshot;
 use dialects::Dialect;
@@ -74,6 +74,13 @@ fn of_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none")
 }
 
+/// No page comes from here, so that whoever names this host as their origin is a program, as MCP's clients may be; browsers say more.
+fn names_itself(host: &str, headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    let own = origin.and_then(|origin| origin.strip_prefix(b"http://"));
+    own == Some(host.as_bytes()) && !headers.contains_key("sec-fetch-site")
+}
+
 /// Where no key is asked for, only programs on this machine may come: a web page that the user looks at could otherwise spend
 /// their money, by a name that leads here (DNS rebinding) or by a request from its own origin.
 fn local(headers: &HeaderMap) -> Result<(), Error> {
@@ -84,7 +91,7 @@ fn local(headers: &HeaderMap) -> Result<(), Error> {
         );
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
-    if of_a_page(headers) {
+    if of_a_page(headers) && !names_itself(host, headers) {
         let message =
             "requests of web pages (with an Origin) are refused while no [[key]] is configured";
         return Err(Error::new(ErrorCode::Forbidden, message));
@@ -194,6 +201,17 @@ mod tests {
             ]))
             .is_err()
         );
+        let program = [
+            ("host", "127.0.0.1:8787"),
+            ("origin", "http://127.0.0.1:8787"),
+        ];
+        assert!(local(&headers(&program)).is_ok());
+        let page = [program[0], program[1], ("sec-fetch-site", "same-origin")];
+        assert!(local(&headers(&page)).is_err());
+        let other = [program[0], ("origin", "http://127.0.0.1:3000")];
+        assert!(local(&headers(&other)).is_err());
+        let renamed = [("host", "evil.example"), ("origin", "http://evil.example")];
+        assert!(local(&headers(&renamed)).is_err());
     }
 
     #[test]

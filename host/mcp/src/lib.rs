@@ -14,6 +14,7 @@ mod names;
 mod sampling;
 mod server;
 mod sessions;
+mod streams;
 mod visit;
 mod watch;
 
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use calls::{Caller, Calls};
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::combinators::BoxBody;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -71,14 +72,13 @@ impl Mcp {
             calls,
             guard,
         });
-        let sessions = Arc::new(Sessions::new());
         let stopping = CancellationToken::new();
+        let sessions = Arc::new(Sessions::new(stopping.clone()));
         let config = StreamableHttpServerConfig::default()
             // The guard has looked at them.
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_max_request_body_bytes(BODY)
-            .with_cancellation_token(stopping.clone());
+            .with_max_request_body_bytes(BODY);
         let serving = shared.clone();
         let service = StreamableHttpService::new(
             move || Ok(Server::new(serving.clone())),
@@ -102,14 +102,20 @@ impl Mcp {
         let (posts, headers) = (request.method() == Method::POST, request.headers().clone());
         match self.admit(plugin, posts, &headers).await {
             Ok(visit) => {
+                let ends = request.method() == Method::DELETE;
                 request.extensions_mut().insert(visit.clone());
-                VISIT.scope(visit, self.service.handle(request)).await
+                let mut answer = VISIT.scope(visit, self.service.handle(request)).await;
+                if ends && answer.status() == StatusCode::ACCEPTED {
+                    // It is done: the SDKs take anything else for a failure.
+                    *answer.status_mut() = StatusCode::NO_CONTENT;
+                }
+                answer
             }
             Err(error) => errors::refused(&error),
         }
     }
 
-    /// Ends all sessions and streams, and takes no new ones.
+    /// Ends the streams on which clients wait for news, which have no end of their own. Calls that run may end.
     pub fn stop(&self) {
         self.stopping.cancel();
     }

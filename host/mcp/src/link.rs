@@ -153,9 +153,12 @@ impl Link for ClientLink {
                 let answer = self.client.ask("sampling/createMessage", params).await?;
                 return sampling::answered(answer);
             }
-            self.calls
-                .sample(self.caller.name(), granted, request)
-                .await
+            if granted.model.is_none() {
+                let message = "no model can be asked: the client offers none (capability `sampling`), and the plugin's grant names none (sample.model)";
+                return Err(Error::new(ErrorCode::Unsupported, message));
+            }
+            let owner = self.caller.name();
+            self.calls.sample(owner, granted, request).await
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Sessions, each of one key at one place.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
@@ -12,8 +12,10 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{
     ServerSseMessage, SessionId, SessionManager,
 };
+use tokio_util::sync::CancellationToken;
 use types::{Error, ErrorCode};
 
+use crate::streams::Streams;
 use crate::visit::Visit;
 
 /// Most sessions of all keys, and of one.
@@ -30,7 +32,9 @@ tokio::task_local! {
 
 /// The sessions that are open, with their owners.
 pub(crate) struct Sessions {
-    inner: LocalSessionManager,
+    inner: Arc<LocalSessionManager>,
+    streams: Streams,
+    stopping: CancellationToken,
     owners: Mutex<HashMap<SessionId, Visit>>,
 }
 
@@ -44,11 +48,15 @@ pub(crate) enum SessionError {
 }
 
 impl Sessions {
-    pub(crate) fn new() -> Self {
+    /// `stopping`: the host ends.
+    pub(crate) fn new(stopping: CancellationToken) -> Self {
         let mut inner = LocalSessionManager::default();
         inner.session_config.keep_alive = Some(IDLE);
+        let inner = Arc::new(inner);
         Self {
+            streams: Streams::new(inner.clone()),
             inner,
+            stopping,
             owners: Mutex::default(),
         }
     }
@@ -135,7 +143,12 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.create_stream(id, message).await?)
+        let request = match &message {
+            ClientJsonRpcMessage::Request(request) => Some(request.id.clone()),
+            _ => None,
+        };
+        let stream = self.inner.create_stream(id, message).await?;
+        Ok(self.streams.of(id, request, stream))
     }
 
     async fn accept_message(
@@ -150,7 +163,8 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.create_standalone_stream(id).await?)
+        let stream = self.inner.create_standalone_stream(id).await?;
+        Ok(stream.take_until(self.stopping.clone().cancelled_owned()))
     }
 
     async fn resume(
@@ -158,7 +172,9 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.inner.resume(id, last_event_id).await?)
+        let stream = self.inner.resume(id, last_event_id).await?;
+        let stream = stream.take_until(self.stopping.clone().cancelled_owned());
+        Ok(self.streams.again(id, stream))
     }
 }
 
@@ -187,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_is_of_its_place_until_it_ends() {
-        let sessions = Sessions::new();
+        let sessions = Sessions::new(CancellationToken::new());
         let visit = Visit {
             caller: Caller::Anyone,
             plugin: Some("calc".into()),
