@@ -87,11 +87,11 @@ impl Source {
 
     pub(crate) async fn load(self, sandbox: &Sandbox) -> anyhow::Result<Revision> {
         let plugin = sandbox.load(self.bytes, &self.entry, &self.secrets, &self.databases);
-        let plugin = plugin
-            .await
-            .with_context(|| self.entry.source.display().to_string())?;
+        let source = || self.entry.source.display().to_string();
+        let plugin = Arc::new(plugin.await.with_context(source)?);
+        can_list(&plugin).await.with_context(source)?;
         Ok(Revision {
-            plugin: Arc::new(plugin),
+            plugin,
             digest: self.digest,
             entry: self.entry,
             secrets: self.secrets,
@@ -155,6 +155,15 @@ impl Revision {
         timeout(LISTING, listed)
             .await
             .unwrap_or_else(|_| Err(slow()))
+    }
+}
+
+/// A tool component that can't say what it has, through its own or its configuration's fault, is not loaded. What it asks may be
+/// down today: that is no fault of either.
+async fn can_list(plugin: &Arc<Plugin>) -> Result<(), Error> {
+    match timeout(LISTING, plugin.tools(Behind::nobody())).await {
+        Ok(Err(error)) if error.code == ErrorCode::PluginFailed => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -52,5 +52,5 @@ pub use inspect::{Inspection, Needs};
 pub use plugin::{Kind, Plugin};
 pub use slice::{Guests, give_way};
 pub use sql::DatabaseUrls;
-pub use tools::{Behind, Link};
+pub use tools::{Behind, Link, no_person};
 pub use witness::Witness;

@@ -24,6 +24,9 @@ pub type DatabaseUrls = BTreeMap<String, Zeroizing<String>>;
 /// A statement must be over in this time, or in the plugin's deadline.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How long a database may take to answer at load.
+const TRY: Duration = Duration::from_secs(5);
+
 /// Opens what is granted.
 pub(crate) async fn open(grant: &Grant, urls: &DatabaseUrls) -> anyhow::Result<Granted> {
     let mut all = BTreeMap::new();
@@ -33,6 +36,20 @@ pub(crate) async fn open(grant: &Grant, urls: &DatabaseUrls) -> anyhow::Result<G
             .with_context(|| format!("the database {name:?} has no address"))?;
         let database = Database::open(name, url, granted.write).await;
         let database = database.with_context(|| format!("grant.sql.{name}"))?;
+        // Who is refused there is refused here; one that is down today may be up tomorrow.
+        match database.query("select 1", &[], false, TRY).await {
+            Err(error) if error.code == ErrorCode::RefusedByPolicy => {
+                return Err(error).with_context(|| format!("grant.sql.{name}"));
+            }
+            Err(error) => {
+                tracing::warn!(
+                    database = name,
+                    error = error.message,
+                    "it does not answer yet"
+                );
+            }
+            Ok(_) => {}
+        }
         all.insert(name.clone(), database);
     }
     Ok(all)

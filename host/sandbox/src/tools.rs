@@ -64,6 +64,45 @@ pub struct Behind {
     pub link: Arc<dyn Link>,
 }
 
+impl Behind {
+    /// Nobody: what is said to them is lost, and no question is answered.
+    pub fn nobody() -> Self {
+        Self {
+            owner: String::new(),
+            session: String::new(),
+            link: Arc::new(NoLink),
+        }
+    }
+}
+
+/// What a tool is told that asks a person where there is none.
+pub fn no_person() -> Error {
+    let message = "nobody can be asked: no person is behind this call";
+    Error::new(ErrorCode::Unsupported, message)
+}
+
+/// Leads nowhere.
+struct NoLink;
+
+impl Link for NoLink {
+    fn progress(&self, _: f64, _: Option<f64>, _: Option<String>) {}
+
+    fn notify(&self, _: NoticeLevel, _: Option<String>, _: String) {}
+
+    fn elicit(&self, _: String, _: String) -> BoxFuture<'_, Result<Elicited, Error>> {
+        Box::pin(async { Err(no_person()) })
+    }
+
+    fn sample<'a>(
+        &'a self,
+        _: &'a Sample,
+        _: SampleRequest,
+    ) -> BoxFuture<'a, Result<Sampled, Error>> {
+        let message = "no model can be asked: no client is behind this call";
+        Box::pin(async move { Err(Error::new(ErrorCode::Unsupported, message)) })
+    }
+}
+
 impl Plugin {
     /// The tools of a component; nothing of other kinds.
     ///

@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::{Catalog, Revision, Snapshot};
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use metrics::Metrics;
-pub use sandbox::{Behind, Link};
-use types::config::Sample;
+pub use sandbox::{Behind, Link, no_person};
 use types::neutral::{FunctionTool, ResultContent};
 use types::tool::{
-    CallResult, Elicited, FilledPrompt, NoticeLevel, PromptInfo, Reference, ResourceContents,
-    ResourceInfo, SampleRequest, Sampled, ToolContent, ToolInfo,
+    CallResult, FilledPrompt, PromptInfo, Reference, ResourceContents, ResourceInfo, ToolContent,
+    ToolInfo,
 };
 use types::{Error, ErrorCode};
 
@@ -39,44 +38,6 @@ pub struct Tool {
     revision: Arc<Revision>,
     /// What it is.
     pub info: ToolInfo,
-}
-
-/// Nobody is behind a call: what is said to them is lost, and nobody answers.
-pub struct NoLink;
-
-impl Link for NoLink {
-    fn progress(&self, _: f64, _: Option<f64>, _: Option<String>) {}
-
-    fn notify(&self, _: NoticeLevel, _: Option<String>, _: String) {}
-
-    fn elicit(&self, _: String, _: String) -> BoxFuture<'_, Result<Elicited, Error>> {
-        Box::pin(async { Err(no_person()) })
-    }
-
-    fn sample<'a>(
-        &'a self,
-        _: &'a Sample,
-        _: SampleRequest,
-    ) -> BoxFuture<'a, Result<Sampled, Error>> {
-        let message = "no model can be asked: no client is behind this call";
-        let nobody = Err(Error::new(ErrorCode::Unsupported, message));
-        Box::pin(async { nobody })
-    }
-}
-
-/// What a tool is told that asks a person where there is none.
-pub fn no_person() -> Error {
-    let message = "nobody can be asked: no person is behind this call";
-    Error::new(ErrorCode::Unsupported, message)
-}
-
-/// Somebody who lists, and asks for nothing.
-fn lister() -> Behind {
-    Behind {
-        owner: String::new(),
-        session: String::new(),
-        link: Arc::new(NoLink),
-    }
 }
 
 impl Tool {
@@ -166,7 +127,7 @@ impl Tools {
     }
 
     async fn of(&self, revision: &Arc<Revision>) -> Vec<Tool> {
-        let listed = match revision.tools(lister()).await {
+        let listed = match revision.tools(Behind::nobody()).await {
             Ok(listed) => listed,
             Err(error) => {
                 tracing::warn!(

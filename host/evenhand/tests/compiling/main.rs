@@ -46,7 +46,12 @@ fn sandbox(compiler: Compiler) -> Sandbox {
 async fn refused(sandbox: &Sandbox, bytes: Vec<u8>) -> String {
     let entry = Config::parse("[[plugin]]\nname = \"a\"\nsource = \"a.wasm\"\n").unwrap();
     let loaded = sandbox
-        .load(bytes, &entry.plugins[0], &Secrets::default())
+        .load(
+            bytes,
+            &entry.plugins[0],
+            &Secrets::default(),
+            &Default::default(),
+        )
         .await;
     format!("{:#}", loaded.err().expect("refused"))
 }
