@@ -95,7 +95,7 @@ def drive(url: str, key: str, agent: str, task: str, yes: bool) -> bool:
                     answer = decide(f"{url}/v1/agents/sessions/{session}/events", key, action, yes)
                     if answer:
                         sessions.events.create(session, events=[answer])
-            case "agent.session.error":
+            case "error":
                 say("error", event.error.message)
             case "agent.session.turn.completed":
                 return True
@@ -109,8 +109,8 @@ def tell_item(item: object) -> None:
     if item.type == "message" and item.role == "assistant":
         say("agent", "".join(part.text for part in item.content))
     elif item.type == "mcp_call":
-        result = item.output.get("structuredContent", item.output["content"]) if item.output else item.error.message
-        say("result" if item.output else "failed", f"{item.server_label}/{item.name} {compact(result)}")
+        result = item.error["message"] if item.error else item.output.get("structuredContent", item.output["content"])
+        say("failed" if item.error else "result", f"{item.server_label}/{item.name} {compact(result)}")
 
 
 def decide(events: str, key: str, action: object, yes: bool) -> dict | None:

@@ -28,8 +28,11 @@ insert into policies values
     ('P-1043', 'Karl Benz', 'theft', 100000, '150.00', 'DE02 5001 0517 0137 0750 30');
 insert into claims values
     ('C-77', 'P-1042', 'hail', '2026-11-19'),
-    ('C-78', 'P-1043', 'theft', '2026-11-20');
+    ('C-78', 'P-1043', 'theft', '2026-11-20'),
+    ('C-79', 'P-1043', 'theft', '2026-11-22');
 insert into damages values
     ('C-77', 'windscreen', '640.50'),
     ('C-77', 'roof', '1249.50'),
-    ('C-78', 'radio', '390.00');
+    ('C-78', 'radio', '390.00'),
+    -- More than its policy's limit.
+    ('C-79', 'navigation', '1900.00');
