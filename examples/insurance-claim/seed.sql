@@ -19,7 +19,8 @@ create table damages (
     repair text not null
 );
 create table payouts (
-    call text primary key,
+    -- Of the call that paid it: one that is repeated after a crash finds its row.
+    call text not null,
     claim text not null unique references claims (id),
     cents integer not null
 );

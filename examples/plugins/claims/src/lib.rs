@@ -41,7 +41,7 @@ impl Tool for Pay {
     const DESCRIPTION: &'static str = "Pays an amount for a claim to the account of its policy's holder, and writes it into the ledger. \
         A claim is paid once, and never more than its policy's limit.";
     const DESTRUCTIVE: bool = false;
-    // Its row in the ledger has the call's id: a call that the host repeats after a crash finds it there.
+    // Its row in the ledger has the call's id: a call that the host repeats after a crash finds it there, and pays nothing again.
     const IDEMPOTENT: bool = true;
     const OPEN_WORLD: bool = false;
     type Arguments = Arguments;
@@ -59,8 +59,8 @@ impl Tool for Pay {
         let of_call = json!([call.id(), arguments.claim, cents]).to_string();
         sql::query(&database, PAY, &of_call, true)?;
         // Of this call, or of the same before a crash.
-        let of_id = json!([call.id()]).to_string();
-        if let Some(row) = first(sql::query(&database, PAID, &of_id, false)?)? {
+        let of_both = json!([call.id(), arguments.claim]).to_string();
+        if let Some(row) = first(sql::query(&database, PAID, &of_both, false)?)? {
             let [payout, cents, account] = &row[..] else {
                 return Err(Error::internal("a payout has three columns").into());
             };
@@ -83,10 +83,10 @@ impl Tool for Pay {
 const PAY: &str = "insert into payouts (call, claim, cents) \
     select ?1, claims.id, ?3 from claims join policies on policies.number = claims.policy \
     where claims.id = ?2 and ?3 <= policies.limit_cents and not exists (select 1 from payouts where claim = ?2) \
-    on conflict (call) do nothing";
+    on conflict do nothing";
 
 const PAID: &str = "select 'payout ' || payouts.rowid, cents, account from payouts \
-    join claims on claims.id = payouts.claim join policies on policies.number = claims.policy where call = ?1";
+    join claims on claims.id = payouts.claim join policies on policies.number = claims.policy where call = ?1 and claim = ?2";
 
 const CLAIM: &str = "select limit_cents, exists (select 1 from payouts where claim = claims.id) \
     from claims join policies on policies.number = claims.policy where claims.id = ?1";
