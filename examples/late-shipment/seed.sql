@@ -16,7 +16,8 @@ create table offers (
 );
 insert into orders values
     ('S-301', 'bearing 6204', 40, 'Nordlager', '2026-11-27', 'late: the lorry is stuck until 2026-12-04'),
-    ('S-302', 'belt A42', 10, 'Riemen AG', '2026-11-30', 'on its way');
+    ('S-302', 'belt A42', 10, 'Riemen AG', '2026-11-30', 'on its way'),
+    ('S-303', 'bearing 6204', 20, 'Nordlager', '2026-11-28', 'late: on the same lorry');
 insert into offers values
     ('Nordlager', 'bearing 6204', 310, 0, 9),
     ('Kugel & Sohn', 'bearing 6204', 365, 120, 1),
