@@ -1,37 +1,32 @@
 //! Goes on with sessions: those in which work is to be done, each under a lease, by one host at a time.
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
-use sha2::{Digest, Sha256};
 use store::Lease;
 use tokio::time::{interval, sleep, timeout};
-use tools::{Behind, Tool};
+use tools::Tool;
 use types::Error;
-use types::neutral::{Content, Delta, Event, PartKind, ToolCall};
-use types::session::{
-    Approval, CallOutcome, Decision, Live, LiveKind, SessionEvent, Status, TurnOutcome,
-};
+use types::neutral::Content;
+use types::session::{CallOutcome, SessionEvent, Status, TurnOutcome};
 use types::tool::CallResult;
 
 use crate::grants::Grants;
 use crate::hub::News;
-use crate::link::{SessionLink, Used, tokens};
+use crate::link::tokens;
 use crate::log::{Added, By, Log, now};
-use crate::next::{self, Next, Todo};
+use crate::next::{self, Next};
+use crate::telling::Telling;
 use crate::{Agents, id, prompt};
 
 /// How often to look whether somebody cancelled a turn by another host.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Most characters of an error that a session tells.
-const ERROR: usize = 2000;
+pub(crate) const ERROR: usize = 2000;
 
 /// Why a run of a session ends before its time.
-enum Stop {
+pub(crate) enum Stop {
     /// Another host has it now, or it is deleted.
     Lost,
     /// The store failed, or the log can't be read: somebody tries again when the lease is over.
@@ -130,7 +125,7 @@ impl Agents {
     }
 
     /// Adds events; `at`: only where nobody added anything since the log was read.
-    async fn add(
+    pub(crate) async fn add(
         &self,
         lease: &Lease,
         log: &mut Log,
@@ -181,13 +176,13 @@ impl Agents {
     }
 
     /// What is left of the turn's time.
-    fn left(&self, log: &Log) -> Duration {
+    pub(crate) fn left(&self, log: &Log) -> Duration {
         let most = Duration::from_secs(log.session.agent.limits.seconds);
         let worked = next::worked(&log.session, &log.events, now());
         most.saturating_sub(Duration::from_millis(worked.unsigned_abs()))
     }
 
-    async fn overtime(&self, lease: &Lease, log: &mut Log) -> Result<(), Stop> {
+    pub(crate) async fn overtime(&self, lease: &Lease, log: &mut Log) -> Result<(), Stop> {
         let seconds = log.session.agent.limits.seconds;
         let outcome = TurnOutcome::Failed {
             code: "seconds".into(),
@@ -220,7 +215,7 @@ impl Agents {
     }
 
     /// Ends when somebody cancels the turn.
-    async fn cancelled(&self, id: &str, after: Option<u64>) -> Result<(), Error> {
+    pub(crate) async fn cancelled(&self, id: &str, after: Option<u64>) -> Result<(), Error> {
         let cancels = |event: &SessionEvent| matches!(event, SessionEvent::CancelAsked { .. });
         let mut news = self.hub.listen(id);
         loop {
@@ -311,182 +306,6 @@ impl Agents {
         self.add(lease, log, false, vec![answered], true).await?;
         Ok(())
     }
-
-    /// Deals with calls: asks for what needs a yes, refuses what may not be, and runs the others, all at a time.
-    async fn calls(
-        &self,
-        lease: &Lease,
-        log: &mut Log,
-        grants: &Grants,
-        todo: Vec<Todo>,
-    ) -> Result<(), Stop> {
-        let turn = log
-            .session
-            .turn()
-            .map(|turn| turn.id.clone())
-            .unwrap_or_default();
-        let ended = |call: &ToolCall, outcome, message: &str| SessionEvent::CallEnded {
-            turn: turn.clone(),
-            call: call.id.clone(),
-            outcome,
-            result: CallResult::failed(message),
-        };
-        let mut events = Vec::new();
-        let mut ready: Vec<(ToolCall, Tool)> = Vec::new();
-        for todo in todo {
-            let (call, yes) = match todo {
-                Todo::Deny(call, Decision::Dismiss) => {
-                    let message = "nobody decided whether this call may run: it was set aside";
-                    events.push(ended(&call, CallOutcome::Denied, message));
-                    continue;
-                }
-                Todo::Deny(call, _) => {
-                    let message = "a person refused this call";
-                    events.push(ended(&call, CallOutcome::Denied, message));
-                    continue;
-                }
-                Todo::Run(call, yes) => (call, yes),
-            };
-            let tool = match grants.allows(&call.name) {
-                true => self.tools.find(&call.name).await.ok(),
-                false => None,
-            };
-            let Some(tool) = tool else {
-                let message = format!("there is no tool {:?} for you", call.name);
-                events.push(ended(&call, CallOutcome::Refused, &message));
-                continue;
-            };
-            if let Some(error) = tools::misfit(&tool.info, &call.arguments) {
-                events.push(ended(&call, CallOutcome::Refused, &error));
-                continue;
-            }
-            let hash = format!("{:x}", Sha256::digest(&call.arguments));
-            let holds = |yes: &Approval| yes.digest == tool.digest() && yes.arguments_hash == hash;
-            if grants.needs_approval(&call.name) && !yes.as_ref().is_some_and(holds) {
-                events.push(SessionEvent::ApprovalAsked(Approval {
-                    request: id("apr_"),
-                    turn: turn.clone(),
-                    call: call.id.clone(),
-                    tool: call.name.clone(),
-                    arguments: call.arguments.clone(),
-                    arguments_hash: hash,
-                    digest: tool.digest().into(),
-                }));
-                continue;
-            }
-            events.push(SessionEvent::CallBegan {
-                turn: turn.clone(),
-                call: call.id.clone(),
-                tool: call.name.clone(),
-                digest: tool.digest().into(),
-                idempotent: tool.info.idempotent || tool.info.read_only,
-            });
-            ready.push((call, tool));
-        }
-        self.add(lease, log, false, events, true).await?;
-        if ready.is_empty() {
-            return Ok(());
-        }
-        let left = self.left(log);
-        let last = log.events.last().map(|logged| logged.number);
-        let mut cancelled = std::pin::pin!(self.cancelled(&lease.session, last));
-        let mut over = std::pin::pin!(sleep(left));
-        let mut running: FuturesUnordered<_> = ready
-            .iter()
-            .map(|(call, tool)| self.call(lease, &turn, call, tool))
-            .collect();
-        let mut open: HashSet<&str> = ready.iter().map(|(call, _)| call.id.as_str()).collect();
-        loop {
-            let (call, outcome, result, used) = tokio::select! {
-                done = running.next() => match done {
-                    Some(done) => done,
-                    None => return Ok(()),
-                },
-                ended = &mut cancelled => {
-                    ended?;
-                    break;
-                }
-                () = &mut over => {
-                    drop(running);
-                    return self.overtime(lease, log).await;
-                }
-            };
-            open.remove(call);
-            let mut events = Vec::new();
-            let (tokens, usd) = *used.lock().unwrap_or_else(PoisonError::into_inner);
-            if tokens != Default::default() {
-                let (turn, call) = (turn.clone(), call.to_owned());
-                events.push(SessionEvent::Sampled {
-                    turn,
-                    call,
-                    tokens,
-                    usd,
-                });
-            }
-            events.push(SessionEvent::CallEnded {
-                turn: turn.clone(),
-                call: call.into(),
-                outcome,
-                result,
-            });
-            self.add(lease, log, false, events, true).await?;
-        }
-        // Cancelled: what runs is dropped.
-        drop(running);
-        let dropped = ready
-            .iter()
-            .filter(|(call, _)| open.contains(call.id.as_str()));
-        let dropped = dropped.map(|(call, _)| {
-            ended(
-                call,
-                CallOutcome::Cancelled,
-                "the turn was cancelled while this call ran",
-            )
-        });
-        let dropped = dropped.collect();
-        self.add(lease, log, false, dropped, true).await?;
-        Ok(())
-    }
-
-    async fn call<'c>(
-        &self,
-        lease: &Lease,
-        turn: &str,
-        call: &'c ToolCall,
-        tool: &Tool,
-    ) -> (&'c str, CallOutcome, CallResult, Used) {
-        let used = Used::default();
-        let behind = Behind {
-            owner: lease.owner.clone(),
-            session: lease.session.clone(),
-            link: Arc::new(SessionLink {
-                calls: self.calls.clone(),
-                hub: self.hub.clone(),
-                owner: lease.owner.clone(),
-                session: lease.session.clone(),
-                turn: turn.into(),
-                call: call.id.clone(),
-                catalog: self.catalog.clone(),
-                used: used.clone(),
-            }),
-        };
-        // Two sessions may have calls of one id.
-        let id = format!("{}/{}", lease.session, call.id);
-        let called = self.tools.call(tool, &id, &call.arguments, behind).await;
-        match called {
-            Ok(result) => (&call.id, CallOutcome::Ran, result, used),
-            Err(error) => {
-                let mut message = error.message;
-                message.truncate(message.floor_char_boundary(ERROR));
-                (
-                    &call.id,
-                    CallOutcome::Failed,
-                    CallResult::failed(message),
-                    used,
-                )
-            }
-        }
-    }
 }
 
 /// Models may use an id twice in a conversation: a result must belong to one call only.
@@ -508,53 +327,5 @@ fn unique(parts: &mut [types::neutral::Part], log: &Log) {
             call.id = tools::call_id();
             ids.insert(call.id.clone());
         }
-    }
-}
-
-/// Tells those who listen how an answer grows.
-struct Telling<'a> {
-    agents: &'a Agents,
-    session: &'a str,
-    turn: &'a str,
-    attempt: &'a str,
-    kinds: Vec<(u32, Option<LiveKind>)>,
-}
-
-impl Telling<'_> {
-    fn tell(&mut self, event: &Event) {
-        let (index, text) = match event {
-            Event::PartStarted(part) if part.choice == 0 => {
-                let kind = match &part.kind {
-                    PartKind::Text => Some(LiveKind::Text),
-                    PartKind::Reasoning(_) => Some(LiveKind::Reasoning),
-                    PartKind::Refusal => Some(LiveKind::Refusal),
-                    PartKind::ToolCall(_) | PartKind::Audio(_) => None,
-                };
-                self.kinds.push((part.index, kind));
-                (part.index, "")
-            }
-            Event::Part(part) if part.choice == 0 => {
-                self.kinds.push((part.index, None));
-                return;
-            }
-            Event::PartDelta(part) if part.choice == 0 => match &part.delta {
-                Delta::Text(text) => (part.index, text.as_str()),
-                Delta::Citation(_) | Delta::Logprobs(_) => return,
-            },
-            _ => return,
-        };
-        // A part's place in the answer is the order in which it began.
-        let place = self.kinds.iter().rposition(|(known, _)| *known == index);
-        let Some((place, Some(kind))) = place.map(|place| (place, self.kinds[place].1)) else {
-            return;
-        };
-        let live = Live::Delta {
-            turn: self.turn.into(),
-            attempt: self.attempt.into(),
-            index: u32::try_from(place).unwrap_or(u32::MAX),
-            kind,
-            text: text.into(),
-        };
-        self.agents.hub.tell(self.session, News::Live(live));
     }
 }

@@ -9,7 +9,7 @@ use types::Error;
 use crate::{Caller, Calls, Reply};
 
 impl Calls {
-    /// Every model that the caller may use: routes first, then the plugins' in the order of their names. A plugin that can't list
+    /// Every model that the caller may use: routes first, agents, then the plugins' in the order of their names. A plugin that can't list
     /// its models now is left out, and the log says why.
     pub async fn models(&self, caller: &Caller) -> Vec<ListedModel> {
         let now = self.catalog.now().clone();
@@ -56,12 +56,13 @@ impl Calls {
             .filter(|(_, revision)| revision.plugin.kind() == Kind::Provider);
         let asked =
             providers.map(|(name, revision)| async move { (name, revision.models().await) });
-        let mut listed: Vec<ListedModel> = now
-            .config
-            .routes
-            .iter()
-            .map(|route| ListedModel {
-                id: route.model.clone(),
+        let routes = now.config.routes.iter().map(|route| route.model.clone());
+        let agents = now.config.agents.iter();
+        let agents = agents.map(|agent| format!("agent/{}", agent.name));
+        let mut listed: Vec<ListedModel> = routes
+            .chain(agents)
+            .map(|id| ListedModel {
+                id,
                 owned_by: "evenhand".into(),
                 info: None,
             })
