@@ -202,6 +202,8 @@ def config(
     admin: dict | None = None,
     audit: dict | None = None,
     store: dict | None = None,
+    agents: list[dict] = (),
+    prices: list[dict] = (),
 ) -> str:
     """The text of a configuration file; ports are the system's choice."""
     tables = [
@@ -210,6 +212,7 @@ def config(
     ]
     tables += [(f"[{name}]", table) for name, table in (("audit", audit), ("store", store)) if table is not None]
     tables += [("[[route]]", route) for route in routes] + [("[[key]]", key) for key in keys]
+    tables += [("[[agent]]", agent) for agent in agents] + [("[[price]]", price) for price in prices]
     text = [f"{head}\n" + "\n".join(f"{name} = {toml(value)}" for name, value in body.items()) for head, body in tables]
     return "\n\n".join(text + [plugin.toml() for plugin in plugins]) + "\n"
 
