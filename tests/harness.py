@@ -230,7 +230,8 @@ class Evenhand:
         """Replaces the configuration."""
         replace(self.file, text.encode())
 
-    def __enter__(self) -> "Evenhand":
+    def spawn(self) -> None:
+        """Starts it; who uses `with` also waits until it listens."""
         need(BINARY, "cargo build --release -p evenhand")
         command = [str(BINARY), "serve", "--config", str(self.file)]
         self.process = subprocess.Popen(
@@ -244,6 +245,10 @@ class Evenhand:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def __enter__(self) -> "Evenhand":
+        self.lines.clear()
+        self.spawn()
         try:
             self.url = self._address("listening on")
             self.admin = self._address("admin on")
