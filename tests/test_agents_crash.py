@@ -20,10 +20,12 @@ from vendors import OpenAIVendor, script
 # 8 parts, so that several workers share them.
 PARTS, KILLS = 8, 25
 # Sessions that run at a time.
-OPEN = 5
-# How long after it began to listen a host is killed, at most; and how often before that.
-LATEST, EARLY = 0.3, 0.2
-LEASE = "250ms"
+OPEN = 8
+# What a host that is killed had, is another's when the lease is over: the shortest that there is.
+LEASE = "1s"
+# How long after it began to listen a host is killed, at most: before leases of the one before are over, or after. And how often
+# before that.
+LATEST, EARLY = (0.3, 1.3), 0.2
 KEY = "sk-team-a-0123456789"
 # It takes the database a while, so that the host is killed in its midst now and then.
 COUNT = "with recursive c (n) as (select 1 union all select n + 1 from c where n < 60000)"
@@ -81,7 +83,7 @@ class Client:
 
     def __init__(self, url: str, all: dict[str, Heard], new: Callable[[], str]):
         self.url, self.all, self.new = url, all, new
-        self.http = httpx.AsyncClient(base_url=f"{url}/v1/agents/sessions", headers={"authorization": f"Bearer {KEY}"}, timeout=60)
+        self.http = httpx.AsyncClient(base_url=f"{url}/v1/agents", headers={"authorization": f"Bearer {KEY}"}, timeout=60)
         self.listening: set[str] = set()
 
     async def work(self, more: Callable[[], bool]) -> None:
@@ -114,14 +116,14 @@ class Client:
     async def begin(self) -> None:
         payout = self.new()
         body = {"agent_id": "payer", "environment": {"type": "none"}, "input": task(payout)}
-        answer = await self.http.post("", json=body)
+        answer = await self.http.post("/sessions", json=body)
         assert answer.status_code == 200, answer.text
         self.all[answer.json()["id"]] = Heard(payout)
 
     async def listen(self, id: str, heard: Heard) -> None:
         try:
             await self.say_yes(id, heard)
-            async with self.http.stream("GET", f"/{id}/events", headers={"last-event-id": heard.last}) as answer:
+            async with self.http.stream("GET", f"/sessions/{id}/events", headers={"last-event-id": heard.last}) as answer:
                 assert answer.status_code == 200, await answer.aread()
                 name = ""
                 async for line in answer.aiter_lines():
@@ -142,7 +144,7 @@ class Client:
                 continue
             response = {"type": "mcp_tool_call", "decision": "approve"}
             event = {"type": "agent.session.input.mcp_approval_request_result", "request_id": request, "response": response}
-            answer = await self.http.post(f"/{id}/events", json={"events": [event]})
+            answer = await self.http.post(f"/sessions/{id}/events", json={"events": [event]})
             assert answer.status_code == 204, answer.text
             heard.answered.add(request)
 
@@ -171,6 +173,11 @@ def killed_at_once(running: Evenhand, chance: random.Random, start: float) -> bo
     return True
 
 
+def delay(chance: random.Random) -> float:
+    """How long a host lives."""
+    return chance.uniform(0, chance.choice(LATEST))
+
+
 async def live(running: Evenhand, client: Client, delay: float) -> None:
     """Works until the host is killed."""
     working = asyncio.create_task(client.work(lambda: True))
@@ -194,23 +201,23 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_paid_twice(part, tmp_pa
         begun.append(f"payout-{part}-{len(begun)}")
         return begun[-1]
 
-    with OpenAIVendor("sk-vendor") as vendor:
+    with OpenAIVendor("sk-vendor-of-the-crash-test") as vendor:
         running = Evenhand(tmp_path, text(tmp_path, vendor), secrets({"openai": vendor}) | {"TEAM_A": KEY})
         with running:
-            asyncio.run(live(running, Client(running.url, all, new), LATEST))
-        kills, start = 1, 0.3
+            asyncio.run(live(running, Client(running.url, all, new), max(LATEST)))
+        kills, start = 1, 0.1
         while kills < KILLS:
             kills += 1
             if killed_at_once(running, chance, start):
                 continue
             with running:
-                asyncio.run(live(running, Client(running.url, all, new), chance.uniform(0, LATEST)))
+                asyncio.run(live(running, Client(running.url, all, new), delay(chance)))
         # The last one lives until all is done, that of which the client never heard too.
         with running:
             client = Client(running.url, all, new)
-            listed = httpx.get(f"{running.url}/v1/agents/sessions?limit=100", headers={"authorization": f"Bearer {KEY}"}).json()["data"]
-            for session in listed:
-                all.setdefault(session["id"], Heard(""))
+            sdk = running.client("openai", KEY).sdk
+            for session in sdk.beta.agents.sessions.list(limit=100):
+                all.setdefault(session.id, Heard(""))
             asyncio.run(asyncio.wait_for(client.work(lambda: False), START))
             check(running, tmp_path, all)
 

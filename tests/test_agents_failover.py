@@ -103,11 +103,11 @@ def test_a_turn_is_cancelled_by_the_other_host(hosts, vendor):
 
 def test_each_session_is_run_once(hosts, vendor):
     both = [client(running) for running in hosts]
-    begun = [both[n % 2].begin(AGENT, script([calculate(f"{n}+1000")], [say("{result}")])).id for n in range(20)]
+    begun = [both[n % 2].begin(AGENT, script([calculate(f"({n})+1000")], [say("{result}")])).id for n in range(20)]
     for n, id in enumerate(begun):
         assert both[(n + 1) % 2].settled(id).status == "idle"
         # Once for the call, once for the answer.
-        assert len(asked(vendor, f"{n}+1000")) == 2
+        assert len(asked(vendor, f"({n})+1000")) == 2
         assert str(1000 + n) in both[n % 2].answer(id)
 
 
