@@ -21,6 +21,9 @@ BEGINNING = "evt_0_0"
 DURABLE = re.compile(r"evt_\d+_\d+")
 """The ids of events that are in the log; those of what was told live are longer."""
 
+GROWS = ("turn.item.added", "content_part.added", "output_text.delta")
+"""The ends of the kinds of events that tell what grows. Who heard that live isn't told it again by the log."""
+
 CALC = "calc_calculate_*"
 """The calculator, as vendors that take no `/` know it."""
 

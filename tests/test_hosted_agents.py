@@ -3,7 +3,6 @@
 import http.server
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from openai.lib.beta.agents import AgentTurnResultError
 
 from harness import Evenhand, Plugin, config, provider, secrets, wait_for, wasm
-from hosted import CALC, DURABLE, NOWHERE, Sessions, calculate, kinds, log, ours, say
+from hosted import CALC, DURABLE, GROWS, NOWHERE, Sessions, calculate, kinds, log, ours, say
 from vendors import Vendor, script
 
 KEYS = {"TEAM_A": "sk-team-a-0123456789", "TEAM_B": "sk-team-b-0123456789", "TEAM_C": "sk-team-c-0123456789"}
@@ -228,6 +227,27 @@ def test_a_person_decides(decision, status, told, sessions, running, vendor):
         sessions.decide(session.id, action.request_id, other)
 
 
+def test_each_of_two_calls_has_its_own_yes(sessions):
+    pays = [{"call": SET, "with": {"key": key, "value": "1"}} for key in ("first", "second")]
+    session = sessions.begin("claims", script(pays, [say("{result}")]))
+    first, second = sessions.settled(session.id).required_actions
+    sessions.decide(session.id, second.request_id, "approve")
+    assert sessions.required(session.id).request_id == first.request_id
+    sessions.decide(session.id, first.request_id, "deny")
+    assert sessions.settled(session.id).status == "idle"
+    assert [call["status"] for call in sessions.calls(session.id)] == ["failed", "completed"]
+
+
+def test_a_turn_that_waits_for_a_person_is_cancelled(sessions):
+    session = sessions.begin("claims", script([PAY], [say("{result}")]))
+    action = sessions.required(session.id)
+    sessions.cancel(session.id)
+    assert sessions.settled(session.id).status == "idle"
+    assert [turn["status"] for turn in sessions.turns(session.id)] == ["cancelled"]
+    with pytest.raises(openai.ConflictError):
+        sessions.decide(session.id, action.request_id, "approve")
+
+
 def test_an_approval_waits_across_a_restart(vendor, slow, tmp_path):
     env = secrets({"openai": vendor}) | KEYS
     with Evenhand(tmp_path, text(vendor, tmp_path, slow), env) as before:
@@ -329,12 +349,17 @@ def test_waiting_for_a_person_does_not_count(sessions):
     assert [turn["status"] for turn in sessions.turns(session.id)] == ["completed"]
 
 
+def ended(events: list[dict]) -> None:
+    """With the session its turn is over; nobody was told in between that it waits for more."""
+    assert "turn.failed" in kinds(events) and "idle" not in kinds(events)
+
+
 @pytest.mark.parametrize("limit", [{"tokens": 10}, {"usd": 0.01}], ids=["tokens", "usd"])
 def test_a_budget_ends_a_session(limit, sessions):
     told = script([calculate("1+1")], [say("Done")])
     session = sessions.begin(agent(ours("calc/*")), told, **limited(**limit))
     events = sessions.told(session.id, "agent.session.budget_reached")
-    assert kinds(events)[-2:] == ["turn.failed", "budget_reached"]
+    ended(events)
     over = sessions.settled(session.id)
     assert over.status == "budget_reached" and over.error and over.required_actions == []
     assert sessions.turns(session.id)[0]["error"]["code"] == "session_budget_exceeded"
@@ -443,6 +468,21 @@ def test_who_comes_again_hears_the_rest_and_nothing_twice(cut, sessions):
     assert sessions.told(session.id, after=ids[cut]) == whole[cut + 1 :]
 
 
+def test_who_was_told_live_hears_the_rest_from_any_event(sessions):
+    told = script([say("one two"), calculate("1+1")], [say("three four")])
+    live = [event.to_dict() for event in sessions.begin("claims", told, stream=True)]
+    whole = {event["event_id"]: event["type"] for event in sessions.told(live[0]["session"]["id"])}
+    assert any(not DURABLE.fullmatch(event["event_id"]) for event in live)
+    for cut, event in enumerate(live[1:-1], 1):
+        before = {one["event_id"] for one in live[: cut + 1]}
+        rest = sessions.told(live[0]["session"]["id"], after=event["event_id"])
+        ids = [one["event_id"] for one in rest]
+        assert len(set(ids)) == len(ids) and not before & set(ids)
+        assert ids == list(whole)[-len(ids) :]
+        # What is in neither was told live.
+        assert all(id in before or kind.endswith(GROWS) for id, kind in whole.items() if id not in ids)
+
+
 def test_who_begins_to_listen_hears_how_it_stands(sessions):
     session = sessions.begin("claims", script([say("Done")]))
     sessions.settled(session.id)
@@ -533,6 +573,18 @@ def test_limits_of_a_session_are_never_wider_than_its_agents(sessions):
     assert (limits["steps"], limits["tokens"]) == (3, 100)
 
 
+def test_agents_are_listed_page_by_page(sessions):
+    agents = sessions.sdk.beta.agents
+    made = [agents.create(model="openai/mock-echo", name=f"page {n}").id for n in range(3)]
+    for order in ("asc", "desc"):
+        whole = [one.id for one in agents.list(order=order)]
+        assert len(set(whole)) == len(whole) and {"claims", *made} <= set(whole)
+        for limit in (1, 2):
+            first = agents.list(order=order, limit=limit)
+            assert len(first.data) == limit
+            assert [one.id for one in first] == whole
+
+
 def test_a_clients_agent_is_changed_and_forgotten(sessions):
     agents = sessions.sdk.beta.agents
     made = agents.create(model="openai/mock-script", name="one", tools=[ours("calc/*")], metadata={"of": "x"})
@@ -609,6 +661,17 @@ def test_an_agent_answers_responses(stream, running, vendor):
     assert [message["role"] for message in last] == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_an_agent_answers_messages(stream, running, vendor):
+    ask = running.client("anthropic", KEYS["TEAM_A"])
+    turns = [ask.user(script([say("Let me see."), calculate("50+1")], [say("{result}")]))]
+    first = ask.ask("agent/claims", turns, stream=stream)
+    assert first.finish == "stop" and "51" in first.text and first.calls == []
+    assert [block["type"] for block in first.turn["content"]] == ["text", "mcp_tool_use", "mcp_tool_result", "text"]
+    second = ask.ask("agent/claims", [*turns, first.turn, ask.user(script([say("Again {result}")]))], stream=stream)
+    assert second.text.startswith("Again") and "51" in second.text
+
+
 def test_an_agent_that_is_a_model_tells_who_must_approve(running, sessions):
     ask = running.client("openai-responses", KEYS["TEAM_A"])
     answer = ask.ask("agent/claims", [ask.user(script([PAY], [say("{result}")]))])
@@ -634,6 +697,26 @@ def test_a_key_without_the_agent_has_no_such_model(running):
     for model in ("agent/claims", "agent/none"):
         with pytest.raises(openai.NotFoundError, match=model):
             poor.ask(model, [poor.user("Hi")])
+
+
+def test_a_session_ends_with_its_agent(vendor, slow, tmp_path):
+    whole = text(vendor, tmp_path, slow)
+    with Evenhand(tmp_path, whole, secrets({"openai": vendor}) | KEYS) as running:
+        sessions = client(running)
+        session = sessions.begin("claims", script([PAY], [say("{result}")]))
+        action = sessions.required(session.id)
+        running.write(whole.replace('"claims"', '"others"'))
+        wait_for("the change", lambda: "others" in [one.id for one in sessions.sdk.beta.agents.list()])
+        sessions.decide(session.id, action.request_id, "approve")
+        over = sessions.settled(session.id)
+        assert over.status == "failed" and "claims" in over.error
+        ended(sessions.told(session.id, "agent.session.failed"))
+        (call,) = sessions.calls(session.id)
+        assert call["status"] == "incomplete"
+        with pytest.raises(openai.ConflictError, match="claims"):
+            sessions.say(session.id, "More")
+        # It is not paid.
+        assert [entry["event"] for entry in log(tmp_path / "evenhand.db", session.id)].count("call_began") == 0
 
 
 def test_without_a_store_there_are_no_agents(vendor, tmp_path):

@@ -162,9 +162,9 @@ def test_a_namespace_that_is_not_granted_is_refused(call):
 
 def test_what_is_not_granted_is_not_fetched(call, page):
     assert "# Tides" in said(call("fetch.fetch", url=f"{page}/tides"))
-    for url in (f"{page}/other", "http://127.0.0.1:9/tides", "http://example.com/", f"{page}/tides/../other"):
+    foreign = ("http://127.0.0.1:9/tides", "http://example.com/", "file:///etc/passwd")
+    for url in (f"{page}/other", f"{page}/tides/../other", *foreign):
         refused(call("fetch.fetch", url=url), "no egress rule allows")
-    refused(call("fetch.fetch", url="file:///etc/passwd"), "http")
     with pytest.raises(MCPError, match="Unknown tool"):
         call("fetch.request", url=f"{page}/tides", method="POST")
 
