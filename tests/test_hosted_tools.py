@@ -7,7 +7,7 @@ import anthropic
 import openai
 import pytest
 
-from harness import Evenhand, Plugin, config, provider, responses, secrets, wasm
+from harness import Evenhand, Plugin, config, provider, responses, secrets, wait_for, wasm
 from hosted import CALC, calculate, say
 from vendors import Vendor, brain, openai_api, script
 
@@ -167,6 +167,30 @@ def test_functions_of_the_client_are_left_to_it(dialect, stream, running, asked)
     sent = asked("openai")[-1]["messages"]
     results = [message["content"] for message in sent if message["role"] == "tool"]
     assert any("42" in json.dumps(result) for result in results) and any("noon" in json.dumps(result) for result in results)
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_a_call_is_forced_once(dialect, running, asked):
+    """Else the model could never answer."""
+    # See F11 of /work/wt/FINDINGS.md.
+    choice = {"type": "any"} if dialect == "anthropic" else "required"
+    answer = ask(running, dialect, script([calculate("6*7")], [say("{result}")]), body={"tool_choice": choice})
+    assert "42" in answer.text
+    first, second = asked("openai")
+    assert first["tool_choice"] == "required" and second.get("tool_choice", "auto") == "auto"
+
+
+def test_tools_are_called_for_one_answer_only(running):
+    with pytest.raises(openai.BadRequestError, match="one answer"):
+        ask(running, "openai", "Hi", body={"n": 2})
+
+
+def test_tools_are_called_in_the_background(running):
+    sdk = running.client("openai-responses", KEYS["TEAM_A"]).sdk
+    told = script([calculate("6*7")], [say("{result}")])
+    begun = sdk.responses.create(model="openai/mock-script", input=told, background=True, extra_body={"tools": [OURS]})
+    done = wait_for("its end", lambda: (now := sdk.responses.retrieve(begun.id)).status == "completed" and now)
+    assert "42" in done.output_text and done.output[0].type == "mcp_call"
 
 
 # What a client sends back.
