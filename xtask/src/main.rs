@@ -27,6 +27,13 @@ enum Task {
         #[arg(last = true)]
         args: Vec<OsString>,
     },
+    /// Runs a worked example: a hosted agent, its tools, and whoever it asks.
+    Example {
+        /// A folder of `examples`, such as `insurance-claim`; `--yes` says yes to whatever the agent asks, `--message TEXT` gives it
+        /// another task.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Measures what the host costs, beside the vendor alone.
     Bench,
     /// Runs every test.
@@ -50,6 +57,7 @@ fn main() -> Result<()> {
         Task::Models => models::fetch(),
         Task::Plugins => plugins::build(),
         Task::Serve { args } => serve(&args),
+        Task::Example { args } => example(&args),
         Task::Bench => bench(),
         Task::Test {
             suite: None,
@@ -109,6 +117,11 @@ fn product(suite: Option<Suite>, pytest: &[OsString]) -> Result<()> {
     python::pytest(folder, pytest)
 }
 
+fn example(args: &[OsString]) -> Result<()> {
+    binary()?;
+    python::example(args)
+}
+
 fn bench() -> Result<()> {
     whole()?;
     run(&mut Command::new("target/release/bench"))
@@ -127,6 +140,11 @@ fn whole() -> Result<()> {
 /// All that serving needs.
 fn prepare() -> Result<()> {
     models::fetch()?;
+    binary()
+}
+
+/// The binary and our plugins.
+fn binary() -> Result<()> {
     plugins::build()?;
     run(cargo().args(["build", "--release", "--package", "evenhand"]))
 }

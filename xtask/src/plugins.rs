@@ -1,5 +1,5 @@
-//! Our plugins, built as any publisher's: `plugins/KIND/NAME` is the package `plugin-NAME`, and so is `tests/plugins/NAME`, which
-//! only tests load.
+//! Our plugins, built as any publisher's: `plugins/KIND/NAME` is the package `plugin-NAME`, and so are `examples/plugins/NAME` and
+//! `tests/plugins/NAME`, which only examples and tests load.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,8 @@ const TARGET: &str = "wasm32-wasip2";
 /// A plugin's folder in `target/plugins`, and its name.
 type Plugin = (&'static str, String);
 
-/// Builds all of them and puts each at `target/plugins/NAME.wasm`, those of tests at `target/plugins/test/NAME.wasm`.
+/// Builds all of them and puts each at `target/plugins/NAME.wasm`, those of examples at `target/plugins/examples/NAME.wasm`, those of
+/// tests at `target/plugins/test/NAME.wasm`.
 pub(crate) fn build() -> Result<()> {
     run(Command::new("rustup").args(["target", "add", TARGET]))?;
     let plugins = plugins()?;
@@ -84,6 +85,7 @@ fn plugins() -> Result<Vec<Plugin>> {
             find(&kind, "", &mut plugins)?;
         }
     }
+    find(&root().join("examples/plugins"), "examples", &mut plugins)?;
     find(&root().join("tests/plugins"), "test", &mut plugins)?;
     plugins.sort();
     Ok(plugins)

@@ -1,8 +1,8 @@
-//! The product's tests: pytest drives the built binary with the official SDKs.
+//! The product's tests and the examples: Python drives the built binary with the official SDKs.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -12,15 +12,7 @@ use crate::{node, root, run};
 
 /// Runs pytest on a folder with these arguments.
 pub(crate) fn pytest(folder: &str, args: &[OsString]) -> Result<()> {
-    let requirements = root().join("tests/requirements.txt");
-    let hash = format!("{:x}", Sha256::digest(fs::read(&requirements)?));
-    // A folder for each set of requirements: what an interrupted run left is not taken for whole.
-    let packages = root().join("target/python").join(&hash[..16]);
-    if !packages.join("complete").exists() {
-        let _ = fs::remove_dir_all(&packages);
-        install(&requirements, &packages)?;
-        fs::write(packages.join("complete"), "")?;
-    }
+    let packages = packages("tests/requirements.txt")?;
     let mut pytest = Command::new("python3");
     pytest
         .args(["-m", "pytest", folder])
@@ -30,6 +22,28 @@ pub(crate) fn pytest(folder: &str, args: &[OsString]) -> Result<()> {
         [] => run(pytest.args(["--numprocesses", "2"])),
         args => run(pytest.args(args)),
     }
+}
+
+/// Runs an example with these arguments.
+pub(crate) fn example(args: &[OsString]) -> Result<()> {
+    let mut example = Command::new("python3");
+    let packages = packages("examples/requirements.txt")?;
+    example.arg("examples/run.py").args(args);
+    run(example.env("PYTHONPATH", packages))
+}
+
+/// The folder with what a file of requirements names.
+fn packages(requirements: &str) -> Result<PathBuf> {
+    let requirements = root().join(requirements);
+    let hash = format!("{:x}", Sha256::digest(fs::read(&requirements)?));
+    // A folder for each set of requirements: what an interrupted run left is not taken for whole.
+    let packages = root().join("target/python").join(&hash[..16]);
+    if !packages.join("complete").exists() {
+        let _ = fs::remove_dir_all(&packages);
+        install(&requirements, &packages)?;
+        fs::write(packages.join("complete"), "")?;
+    }
+    Ok(packages)
 }
 
 /// Installs what a file of requirements names into a folder.

@@ -25,7 +25,7 @@ use store::{Lease, Store};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tools::Tools;
+use tools::{Tool, Tools};
 use types::neutral::Part;
 use types::session::{Agent, CallOutcome, Input, Logged, Required, Session, SessionEvent};
 use types::{Error, ErrorCode};
@@ -236,7 +236,7 @@ impl Agents {
             );
             return Err(Error::new(ErrorCode::Forbidden, message));
         }
-        self.check(caller, &agent)?;
+        self.check(caller, &agent).await?;
         let value = serde_json::to_string(&agent).map_err(|error| {
             Error::new(
                 ErrorCode::Internal,
@@ -261,16 +261,19 @@ impl Agents {
         self.store.agent_delete(caller.name(), id).await.map(drop)
     }
 
-    /// May the caller have such an agent?
-    fn check(&self, caller: &Caller, agent: &Agent) -> Result<(), Error> {
+    /// May the caller have such an agent, and is there what it names?
+    async fn check(&self, caller: &Caller, agent: &Agent) -> Result<(), Error> {
         if !caller.may(&agent.model) || agent.model.starts_with("agent/") {
             let message = format!("there is no model {:?}", agent.model);
             return Err(Error::new(ErrorCode::NotFound, message).at("model"));
         }
-        let all = agent.tools.iter().chain(&agent.approve);
-        let foreign = |rule: &&String| !caller.may_call(rule);
-        if let Some(rule) = all.filter(|rule| rule.as_str() != "*").find(foreign) {
-            let message = format!("there is no tool {rule:?} for this key");
+        let offered = self.tools.list(|tool| caller.may_call(tool)).await;
+        let idle = agent.tools.iter().chain(&agent.approve).find(|rule| {
+            let fits = |tool: &Tool| types::config::matches(rule, &tool.id());
+            !offered.iter().any(fits)
+        });
+        if let Some(rule) = idle {
+            let message = format!("there is no tool {rule:?} on this host, or none for this key");
             return Err(Error::new(ErrorCode::NotFound, message).at("tools"));
         }
         if agent.limits.usd.is_some() {
@@ -292,7 +295,7 @@ impl Agents {
     /// The agent asks for what the caller may not use; the store's.
     pub async fn begin(&self, caller: &Caller, new: NewSession) -> Result<Session, Error> {
         if !is_configured(&new.agent) {
-            self.check(caller, &new.agent)?;
+            self.check(caller, &new.agent).await?;
         }
         let events = said(new.input, None)?.into_iter().collect();
         self.begin_with(caller, new.agent, new.metadata, events)
@@ -331,7 +334,7 @@ impl Agents {
                 &agent.id,
                 &metadata,
                 &texts,
-                log::code(begun.status),
+                begun.status.code(),
                 wants,
             )
             .await?;

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use store::{Append, Appended, Lease, Store, Writer};
-use types::session::{Logged, Session, SessionEvent, Status};
+use types::session::{Logged, Session, SessionEvent};
 use types::{Error, ErrorCode};
 
 use crate::hub::{Hub, News};
@@ -83,7 +83,7 @@ impl Log {
         let append = Append {
             by: writer,
             events: &texts,
-            status: code(after.status),
+            status: after.status.code(),
             wants,
             expect_next,
         };
@@ -120,17 +120,6 @@ pub(crate) enum Added {
     Changed,
     /// Another host works on the session.
     Lost,
-}
-
-/// How a session stands, for the store's index.
-pub(crate) fn code(status: Status) -> &'static str {
-    match status {
-        Status::Idle => "idle",
-        Status::InProgress => "in_progress",
-        Status::RequiresAction => "requires_action",
-        Status::Failed => "failed",
-        Status::BudgetReached => "budget_reached",
-    }
 }
 
 /// Events behind a number, all of them.

@@ -252,3 +252,7 @@ pub(crate) fn worked(session: &Session, log: &[Logged], now: i64) -> i64 {
 pub(crate) fn wants(session: &Session, required: impl Fn(&Required) -> bool) -> bool {
     session.required.iter().any(required)
 }
+
+#[cfg(test)]
+#[path = "next_tests.rs"]
+mod tests;

@@ -200,17 +200,9 @@ impl Agents {
         status: Status,
         message: String,
     ) -> Result<(), Stop> {
-        if let Some(turn) = log.session.turn().map(|turn| turn.id.clone()) {
+        if !log.session.is_over() {
             let mut events = next::leftovers(&log.session, &log.events);
-            let outcome = TurnOutcome::Failed {
-                code: crate::log::code(status).into(),
-                message: message.clone(),
-            };
-            events.push(SessionEvent::TurnEnded { turn, outcome });
             events.push(SessionEvent::Closed { status, message });
-            self.add(lease, log, false, events, true).await?;
-        } else if !log.session.is_over() {
-            let events = vec![SessionEvent::Closed { status, message }];
             self.add(lease, log, false, events, true).await?;
         } else {
             self.add(lease, log, true, Vec::new(), false).await?;

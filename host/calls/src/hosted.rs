@@ -319,7 +319,7 @@ pub fn hosted_pair(call: &ToolCall, result: &CallResult) -> [Part; 2] {
 }
 
 /// Takes the host's own calls back from what clients echo: to the model they are functions that were called.
-fn restore(messages: &mut Vec<Message>) {
+pub(crate) fn restore(messages: &mut Vec<Message>) {
     let ours = |part: &Part| match &part.content {
         Content::ToolCall(call) => call.by_provider && call.id.starts_with(hosted::CALL),
         Content::ToolResult(result) => {

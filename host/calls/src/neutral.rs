@@ -87,7 +87,7 @@ impl Attempt<'_> {
         let warnings = self.redeem(&mut request);
         let (issued, mut first) = Issued::begin(self.revision, request, issuer, warnings).await?;
         let events = match wanted.zip(asked) {
-            None => Source::Plain(issued),
+            None => Source::Plain(Box::new(issued)),
             Some((wanted, asked)) => {
                 let mut looped = Loop::new(
                     calls,
@@ -264,7 +264,7 @@ impl Issued {
 
 /// An answer, with the host's own calls in it where it has some.
 pub(crate) enum Source {
-    Plain(Issued),
+    Plain(Box<Issued>),
     Loop(Box<Loop>),
     /// Of whoever else answers.
     Other(Others),

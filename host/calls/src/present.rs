@@ -35,13 +35,14 @@ impl Calls {
             Some(Lasting { asked, keeper }) => (asked, keeper),
             None => (request.wire.parse(&request.body)?, None),
         };
-        let Asked::Generate { request, form } = asked else {
+        let Asked::Generate { mut request, form } = asked else {
             let message = format!(
                 "{:?} is an agent: it answers, and does nothing else",
                 scan.model
             );
             return Err(Error::bad_request(message).at("model"));
         };
+        crate::hosted::restore(&mut request.messages);
         let streams = request.stream;
         let mut events = answer(request).await?;
         let first = events.next().await.transpose()?.unwrap_or_default();

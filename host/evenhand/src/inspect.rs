@@ -14,6 +14,7 @@ use crate::powers;
 const IMPORTS: &[(&str, Option<&str>)] = &[
     ("evenhand:plugin/types@", None),
     ("evenhand:plugin/tensors@", None),
+    ("evenhand:plugin/tool-types@", None),
     ("evenhand:plugin/log@", Some("writes to its log")),
     (
         "evenhand:plugin/config@",
@@ -24,6 +25,16 @@ const IMPORTS: &[(&str, Option<&str>)] = &[
     (WASI_HTTP, Some("asks to send HTTP requests")),
     (WEIGHTS, Some("asks to read model weights")),
     (ACCELERATORS, Some("asks to compute on accelerators")),
+    (
+        "evenhand:plugin/tool-host@",
+        Some("tells the client how far it is, and may ask the person or a model"),
+    ),
+    (
+        STATE,
+        Some("asks to keep a note for each session of a client"),
+    ),
+    (KV, Some("asks to keep values")),
+    (SQL, Some("asks to query databases")),
     ("wasi:io/", Some("waits and streams, within the sandbox")),
     ("wasi:clocks/", Some("reads the clock")),
     ("wasi:random/", Some("reads random numbers")),
@@ -56,6 +67,10 @@ const WASI_HTTP: &str = "wasi:http/outgoing-handler@";
 const WEIGHTS: &str = "evenhand:plugin/weights@";
 const ACCELERATORS: &str = "evenhand:plugin/accelerators@";
 
+const STATE: &str = "evenhand:plugin/state@";
+const KV: &str = "evenhand:plugin/kv@";
+const SQL: &str = "evenhand:plugin/sql@";
+
 /// What exports mean.
 const EXPORTS: &[(&str, &str)] = &[
     ("evenhand:plugin/provider@", "provider: serves models"),
@@ -67,9 +82,18 @@ const EXPORTS: &[(&str, &str)] = &[
         "evenhand:plugin/backend@",
         "backend: an accelerator, computes for providers",
     ),
+    ("evenhand:plugin/tools@", "tools: does something for models"),
     (
-        "evenhand:plugin/tools@",
-        "tools, which this version can't run yet",
+        "evenhand:plugin/resources@",
+        "resources: has something to read",
+    ),
+    (
+        "evenhand:plugin/prompts@",
+        "prompts: has prompts to fill in",
+    ),
+    (
+        "evenhand:plugin/completions@",
+        "completions: suggests values of arguments",
     ),
 ];
 
@@ -145,7 +169,7 @@ fn describe(seen: &Inspection) {
                 "  an instance from the pool for each call, which takes {places} of its 1000 places"
             );
         }
-        (_, None) => println!("  a memory larger than the pool has: as a provider it can't run"),
+        (_, None) => println!("  a memory larger than the pool has: it can't run so"),
     }
 }
 
@@ -195,6 +219,9 @@ fn differences(seen: &Inspection, grant: &Grant) -> Vec<String> {
             asks(&[ACCELERATORS]),
             !grant.accelerators.is_empty(),
         ),
+        ("notes", asks(&[STATE]), grant.state),
+        ("kept values", asks(&[KV]), !grant.kv.is_empty()),
+        ("databases", asks(&[SQL]), !grant.sql.is_empty()),
     ]
     .into_iter()
     .filter_map(|(what, asked, granted)| match (asked, granted) {
@@ -209,8 +236,8 @@ fn differences(seen: &Inspection, grant: &Grant) -> Vec<String> {
         (Some(Kind::Accelerator), false) => {
             told.push("it is an accelerator and would not be loaded without keep = true".into());
         }
-        (Some(Kind::Provider), true) => {
-            told.push("it is a provider and would not be loaded with keep = true".into());
+        (Some(Kind::Provider | Kind::Tools), true) => {
+            told.push("it is no accelerator and would not be loaded with keep = true".into());
         }
         _ => {}
     }

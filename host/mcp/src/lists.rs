@@ -1,8 +1,11 @@
 //! What there is for a visitor, as they see it.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use rmcp::ErrorData;
 use rmcp::model::{PaginatedRequestParams, Prompt, Resource, ResourceTemplate, Tool};
+use tokio::time::timeout;
 use tools::Behind;
 use types::tool::{ResourceContents, ResourceInfo};
 use types::{Error, ErrorCode};
@@ -12,6 +15,19 @@ use crate::{Shared, convert, names};
 
 /// Most things in a page of a list.
 const PAGE: usize = 100;
+
+/// A plugin that can't list what it has in this time is left out: the others don't wait for it. Tools have the same, in the catalog.
+const LISTING: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(plugin: &str, list: impl Future<Output = Vec<T>>) -> Vec<T> {
+    timeout(LISTING, list).await.unwrap_or_else(|_| {
+        tracing::warn!(
+            plugin,
+            "left out: it did not list what it has within {LISTING:?}"
+        );
+        Vec::new()
+    })
+}
 
 impl Shared {
     /// The plugins that the visitor may use as a whole. Resources and prompts have no grants of their own.
@@ -34,9 +50,12 @@ impl Shared {
 
     async fn infos(&self, visit: &Visit, behind: &Behind, templates: bool) -> Vec<ResourceInfo> {
         let plugins = self.plugins(visit);
-        let lists = plugins
-            .iter()
-            .map(|plugin| self.tools.resources(plugin, templates, behind.clone()));
+        let lists = plugins.iter().map(|plugin| {
+            in_time(
+                plugin,
+                self.tools.resources(plugin, templates, behind.clone()),
+            )
+        });
         join_all(lists).await.into_iter().flatten().collect()
     }
 
@@ -53,7 +72,7 @@ impl Shared {
     pub(crate) async fn prompts(&self, visit: &Visit, behind: &Behind) -> Vec<Prompt> {
         let plugins = self.plugins(visit);
         let lists = plugins.iter().map(|plugin| async move {
-            let prompts = self.tools.prompts(plugin, behind.clone()).await;
+            let prompts = in_time(plugin, self.tools.prompts(plugin, behind.clone())).await;
             let prompts = prompts.iter().map(|info| {
                 let name = names::shown(visit, plugin, &info.name);
                 convert::prompt(name, info)
@@ -114,6 +133,13 @@ pub(crate) fn page<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plugin_that_does_not_answer_is_left_out() {
+        assert_eq!(in_time("good", async { vec![1] }).await, [1]);
+        let nothing: Vec<u8> = in_time("bad", std::future::pending()).await;
+        assert!(nothing.is_empty());
+    }
 
     #[test]
     fn pages_lead_through_the_whole_list() {

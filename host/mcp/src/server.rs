@@ -18,7 +18,7 @@ use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tools::{Behind, NoLink};
+use tools::Behind;
 use types::ErrorCode;
 use types::tool::{CallResult, NoticeLevel};
 
@@ -139,7 +139,7 @@ pub(crate) fn looking(visit: &Visit, session: String) -> Behind {
     Behind {
         owner: visit.owner().to_owned(),
         session,
-        link: Arc::new(NoLink),
+        ..Behind::nobody()
     }
 }
 

@@ -15,6 +15,7 @@ mod panics;
 mod quarantine;
 mod secrets;
 mod support;
+mod tools;
 mod vendor;
 mod wasi;
 mod witness;

@@ -108,6 +108,14 @@ impl Session {
                 self.required.clear();
                 self.status = *status;
                 self.error = Some(message.clone());
+                // A turn that runs ends with it.
+                if let Some(turn) = self.turns.last_mut().filter(|turn| turn.ended.is_none()) {
+                    turn.ended = Some(logged.at);
+                    turn.outcome = Some(TurnOutcome::Failed {
+                        code: status.code().into(),
+                        message: message.clone(),
+                    });
+                }
             }
             SessionEvent::CallBegan { .. }
             | SessionEvent::CancelAsked { .. }
@@ -130,6 +138,19 @@ impl Session {
     /// It takes no more input.
     pub fn is_over(&self) -> bool {
         matches!(self.status, Status::Failed | Status::BudgetReached)
+    }
+}
+
+impl Status {
+    /// It in a word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::InProgress => "in_progress",
+            Self::RequiresAction => "requires_action",
+            Self::Failed => "failed",
+            Self::BudgetReached => "budget_reached",
+        }
     }
 }
 

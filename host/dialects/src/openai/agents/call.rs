@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use types::{
     neutral::{Media, MediaSource, ResultContent, ToolCall, ToolResult},
-    session::CallOutcome,
+    session::{CallOutcome, Decision},
     tool::{CallResult, ResourceContents, ResourceData, ResourceInfo, ToolContent},
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Call {
     arguments: Value,
     /// The client runs it.
     is_function: bool,
+    /// Who decided whether it may run, how and when; of calls that wait for that.
+    decided: Option<Value>,
 }
 
 impl Call {
@@ -49,7 +51,17 @@ impl Call {
             is_unknown: false,
             arguments: json_or_text(&call.arguments),
             is_function,
+            decided: None,
         }
+    }
+
+    /// A person decided whether it may run.
+    pub(super) fn decided(&mut self, decision: Decision, who: &str, at: i64) {
+        self.decided = Some(json!({
+            "decision": decision,
+            "by": who,
+            "at": super::seconds(at),
+        }));
     }
 
     /// It is the one with this id, the host ran it, and clients weren't told. A function's client knows by itself.
@@ -137,7 +149,7 @@ impl Call {
             });
         }
         let (plugin, tool) = named(&self.name);
-        json!({
+        let mut item = json!({
             "id": self.id,
             "type": "mcp_call",
             "turn_id": self.turn,
@@ -147,7 +159,11 @@ impl Call {
             "output": output,
             "error": error,
             "status": status,
-        })
+        });
+        if let Some(decided) = &self.decided {
+            item["approval"] = decided.clone();
+        }
+        item
     }
 }
 

@@ -98,6 +98,7 @@ impl Record {
             session: None,
             outputs: 0,
             calls: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -131,9 +132,10 @@ impl Record {
             (None, _) => return Vec::new(),
         };
         let (status, waits) = (session.status, session.required.len());
+        let running = session.turn().map(|turn| turn.id.clone());
         session.apply(logged);
         let mut out = Vec::new();
-        self.tell(&logged.event, &session, &mut out);
+        self.tell(logged, &session, running.as_deref(), &mut out);
         match session.status {
             Status::RequiresAction
                 if status != session.status || session.required.len() > waits =>
@@ -152,8 +154,15 @@ impl Record {
         out
     }
 
-    fn tell(&mut self, event: &SessionEvent, session: &Session, out: &mut Vec<Event>) {
-        match event {
+    /// `running`: the turn that ran before.
+    fn tell(
+        &mut self,
+        logged: &Logged,
+        session: &Session,
+        running: Option<&str>,
+        out: &mut Vec<Event>,
+    ) {
+        match &logged.event {
             SessionEvent::Created { .. } => {
                 out.push(Event::session("agent.session.created", session));
             }
@@ -177,6 +186,18 @@ impl Record {
             }
             SessionEvent::ApprovalAsked(approval) => {
                 self.name(&approval.turn, &approval.call, &approval.tool);
+                let place = (approval.turn.clone(), approval.call.clone());
+                self.asked.insert(approval.request.clone(), place);
+            }
+            SessionEvent::ApprovalGiven {
+                request,
+                decision,
+                who,
+            } => {
+                let place = self.asked.remove(request);
+                if let Some(call) = place.and_then(|place| self.calls.get_mut(&place)) {
+                    call.decided(*decision, who, logged.at);
+                }
             }
             SessionEvent::CallBegan {
                 turn, call, tool, ..
@@ -216,9 +237,8 @@ impl Record {
             }
             SessionEvent::Closed { status, message } => {
                 self.drop_calls(out);
-                let open = session.turns.last().filter(|turn| turn.ended.is_none());
-                if let Some(turn) = open {
-                    turn_ended(session, &turn.id, out);
+                if let Some(turn) = running {
+                    turn_ended(session, turn, out);
                 }
                 if *status == Status::BudgetReached {
                     out.push(Event::session("agent.session.budget_reached", session));
@@ -227,7 +247,7 @@ impl Record {
                     out.push(Event::session("agent.session.failed", session));
                 }
             }
-            SessionEvent::ApprovalGiven { .. } | SessionEvent::CancelAsked { .. } => {}
+            SessionEvent::CancelAsked { .. } => {}
         }
     }
 
