@@ -238,6 +238,7 @@ def test_a_person_decides(decision, status, told, sessions, running, vendor):
     assert sessions.settled(session.id).status == "idle"
     (pay, _) = sessions.calls(session.id)
     assert pay["status"] == status
+    assert (pay["approval"]["decision"], pay["approval"]["by"]) == (decision, "team_a") and pay["approval"]["at"] > 0
     assert told in json.dumps(asked(vendor, value)[-1]["messages"])
     entries = log(store(running), session.id)
     (given,) = [entry for entry in entries if entry["event"] == "approval_given"]
@@ -379,7 +380,6 @@ def ended(events: list[dict]) -> None:
 
 @pytest.mark.parametrize("limit", [{"tokens": 10}, {"usd": 0.01}], ids=["tokens", "usd"])
 def test_a_budget_ends_a_session(limit, sessions):
-    # See F2 and F3 of /work/wt/FINDINGS.md.
     told = script([calculate("1+1")], [say("Done")])
     session = sessions.begin(agent(ours("calc/*")), told, **limited(**limit))
     events = sessions.told(session.id, "agent.session.budget_reached")
@@ -456,11 +456,13 @@ def test_a_tool_that_fails_tells_why(sessions):
 @pytest.mark.parametrize(
     ("made", "named"),
     [
+        (agent(ours("none/*")), "none/"),
+        (agent(ours("calc/none")), "calc/none"),
         ({"model": "agent/claims"}, "agent/claims"),
         (agent({"type": "web_search"}), "web_search"),
         (agent(ours("calc/*", approve=("notes/set",))), "notes/set"),
     ],
-    ids=["agent", "foreign tool", "approval of none"],
+    ids=["plugin", "tool", "agent", "foreign tool", "approval of none"],
 )
 def test_an_agent_that_can_not_be_is_refused(made, named, sessions):
     with pytest.raises(openai.APIStatusError, match=named) as error:
@@ -674,7 +676,6 @@ def test_an_agent_answers_a_chat(running, vendor):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_an_agent_answers_responses(stream, running, vendor):
-    # See F1 of /work/wt/FINDINGS.md.
     ask = running.client("openai-responses", KEYS["TEAM_A"])
     told = script([calculate("30+1")], [say("{result}")])
     first = ask.ask("agent/claims", [ask.user(told)], stream=stream)
@@ -689,7 +690,6 @@ def test_an_agent_answers_responses(stream, running, vendor):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_an_agent_answers_messages(stream, running, vendor):
-    # See F1 of /work/wt/FINDINGS.md.
     ask = running.client("anthropic", KEYS["TEAM_A"])
     turns = [ask.user(script([say("Let me see."), calculate("50+1")], [say("{result}")]))]
     first = ask.ask("agent/claims", turns, stream=stream)
@@ -727,7 +727,6 @@ def test_a_key_without_the_agent_has_no_such_model(running):
 
 
 def test_a_session_ends_with_its_agent(vendor, slow, tmp_path):
-    # See F2 of /work/wt/FINDINGS.md.
     whole = text(vendor, tmp_path, slow)
     with Evenhand(tmp_path, whole, secrets({"openai": vendor}) | KEYS) as running:
         sessions = client(running)
