@@ -335,6 +335,21 @@ def test_a_turn_that_calls_a_tool_is_cancelled(sessions, slow):
         assert stream.get_final_result().output_text == "On."
 
 
+def test_sessions_beyond_those_that_run_wait_for_a_place(sessions, vendor):
+    # 200 run at a time.
+    made = sessions.sdk.beta.agents.create(model="openai/mock-slow")
+    begun = [sessions.begin(made.id, "wait for a place").id for _ in range(205)]
+    wait_for("all places to be taken", lambda: len(asked(vendor, "wait for a place")) == 200)
+    vendor.open_gate()
+    try:
+        # Less than a lease: a place that comes free is given on at once.
+        for id in begun:
+            wait_for(id, lambda id=id: sessions.api.retrieve(id).status == "idle", 10)
+    finally:
+        vendor.close_gate()
+    assert len(asked(vendor, "wait for a place")) == len(begun)
+
+
 def failed(sessions: Sessions, session, reason: str) -> dict:
     """The turn that failed, which is in the events and among the turns."""
     events = sessions.told(session.id)
