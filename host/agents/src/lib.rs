@@ -22,7 +22,7 @@ use calls::{Caller, Calls};
 use catalog::Catalog;
 use sha2::{Digest, Sha256};
 use store::{Lease, Store};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tools::{Tool, Tools};
@@ -134,23 +134,33 @@ impl Agents {
     /// Goes on with sessions in which work is to be done, those of hosts that are gone too, until [`Agents::stop`].
     pub async fn run(&self) {
         while !self.is_stopping() {
-            let free = self.places.available_permits();
-            let taken = self
-                .store
-                .session_take(&self.host, self.lease, free as u64)
-                .await;
-            for lease in taken.unwrap_or_default() {
-                self.begin_run(lease);
+            let mut places: Vec<_> = std::iter::from_fn(|| self.place()).collect();
+            let free = places.len() as u64;
+            match self.store.session_take(&self.host, self.lease, free).await {
+                Ok(taken) => {
+                    for (lease, place) in taken.into_iter().zip(places.drain(..)) {
+                        self.begin_run(lease, place);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = error.message,
+                        "sessions wait: the store has none to give"
+                    );
+                }
             }
+            drop(places);
             // Others' sessions come free without anybody telling.
             let _ = timeout(self.lease / 4, self.wake.notified()).await;
         }
     }
 
-    fn begin_run(&self, lease: Lease) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return;
-        };
+    /// A place to go on with a session, if there is one.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    fn begin_run(&self, lease: Lease, place: OwnedSemaphorePermit) {
         let agents = self.clone();
         self.tasks.spawn(async move {
             agents.go_on(&lease).await;
@@ -194,28 +204,41 @@ impl Agents {
         }
     }
 
-    /// Agents that the caller may use: theirs, and on the first page before them those of the configuration.
+    /// Agents that the caller may use, and whether there are more: those of the configuration, and then theirs.
     ///
     /// # Errors
     /// The store's.
     pub async fn agents(&self, caller: &Caller, page: &Page) -> Result<(Vec<Agent>, bool), Error> {
-        let mut all: Vec<Agent> = Vec::new();
-        if page.after.is_none() {
+        let mut all: Vec<Agent> = {
             let now = self.catalog.now();
             let may = now.config.agents.iter().map(Agent::from);
-            all.extend(may.filter(|agent| caller.may(&format!("agent/{}", agent.id))));
+            may.filter(|agent| caller.may(&format!("agent/{}", agent.id)))
+                .collect()
+        };
+        let mut after = page.after.as_deref();
+        if let Some(last) = after {
+            match all.iter().position(|agent| agent.id == last) {
+                Some(place) => {
+                    all.drain(..=place);
+                    after = None;
+                }
+                None => all.clear(),
+            }
         }
-        let mut limit = page.limit.saturating_sub(all.len() as u64);
-        limit += 1;
-        let after = page.after.as_deref();
-        let made = self
-            .store
-            .agent_list(caller.name(), after, limit, page.ascending)
-            .await?;
-        let more = made.len() as u64 == limit;
-        for row in made.into_iter().take((limit - 1) as usize) {
-            all.push(read_agent(&row.value)?);
+        let limit = page.limit as usize;
+        if all.len() <= limit {
+            // One more than is shown tells whether there are more.
+            let wanted = (limit - all.len() + 1) as u64;
+            let made = self
+                .store
+                .agent_list(caller.name(), after, wanted, page.ascending)
+                .await?;
+            for row in made {
+                all.push(read_agent(&row.value)?);
+            }
         }
+        let more = all.len() > limit;
+        all.truncate(limit);
         Ok((all, more))
     }
 
@@ -289,16 +312,25 @@ impl Agents {
         Ok(())
     }
 
-    /// Begins a session.
+    /// Begins a session. `key`: the client's for it; a second one with the same key is the same session.
     ///
     /// # Errors
     /// The agent asks for what the caller may not use; the store's.
-    pub async fn begin(&self, caller: &Caller, new: NewSession) -> Result<Session, Error> {
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        new: NewSession,
+        key: Option<&str>,
+    ) -> Result<Session, Error> {
+        let session = key.map_or_else(|| id("sess_"), |key| session_id(caller.name(), key));
+        if key.is_some() && self.store.session(caller.name(), &session).await?.is_some() {
+            return Ok(self.session(caller, &session).await?.session);
+        }
         if !is_configured(&new.agent) {
             self.check(caller, &new.agent).await?;
         }
         let events = said(new.input, None)?.into_iter().collect();
-        self.begin_with(caller, new.agent, new.metadata, events)
+        self.begin_with(caller, session, new.agent, new.metadata, events)
             .await
     }
 
@@ -306,11 +338,11 @@ impl Agents {
     async fn begin_with(
         &self,
         caller: &Caller,
+        session: String,
         agent: Agent,
         metadata: BTreeMap<String, String>,
         events: Vec<SessionEvent>,
     ) -> Result<Session, Error> {
-        let session = id("sess_");
         let created = SessionEvent::Created {
             agent: Box::new(agent.clone()),
             metadata: metadata.clone(),
@@ -347,12 +379,14 @@ impl Agents {
         if !wants || self.is_stopping() {
             return;
         }
+        // Without one it waits, for whichever host has a place first.
+        let Some(place) = self.place() else { return };
         match self
             .store
             .session_take_one(session, &self.host, self.lease)
             .await
         {
-            Ok(Some(lease)) => self.begin_run(lease),
+            Ok(Some(lease)) => self.begin_run(lease, place),
             Ok(None) => self.wake.notify_one(),
             Err(error) => tracing::warn!(session, error = error.message, "it waits for its turn"),
         }
@@ -534,6 +568,12 @@ fn is_known(log: &[Logged], input: &Input, key: Option<&str>) -> bool {
         ) => call == of && result == again,
         _ => false,
     })
+}
+
+/// The id of a session that a client began with a key of its own.
+fn session_id(owner: &str, key: &str) -> String {
+    let digest = Sha256::digest(format!("{}/{owner}/{key}", owner.len()));
+    format!("sess_{}", &format!("{digest:x}")[..32])
 }
 
 /// The id of a message that a client sent with a key of its own.

@@ -1,11 +1,15 @@
 //! Leads from a tool that a session calls to those who listen.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use calls::Calls;
+use catalog::Catalog;
 use futures::future::BoxFuture;
 use tools::Link;
 use types::Error;
 use types::config::Sample;
-use types::session::Live;
+use types::neutral::Usage;
+use types::session::{Live, Tokens};
 use types::tool::{Elicited, NoticeLevel, SampleRequest, Sampled};
 
 use crate::hub::{Hub, News};
@@ -18,6 +22,22 @@ pub(crate) struct SessionLink {
     pub(crate) session: String,
     pub(crate) turn: String,
     pub(crate) call: String,
+    pub(crate) catalog: Arc<Catalog>,
+    /// What the tool's own questions to a model used: tokens, and US dollars where the price is known.
+    pub(crate) used: Used,
+}
+
+/// Tokens, and US dollars.
+pub(crate) type Used = Arc<Mutex<(Tokens, Option<f64>)>>;
+
+/// What a model used, as sessions count it.
+pub(crate) fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        input: usage.input_tokens.unwrap_or(0),
+        cached: usage.cache_read_tokens.unwrap_or(0),
+        output: usage.output_tokens.unwrap_or(0),
+        reasoning: usage.reasoning_tokens.unwrap_or(0),
+    }
 }
 
 impl Link for SessionLink {
@@ -52,6 +72,21 @@ impl Link for SessionLink {
         granted: &'a Sample,
         request: SampleRequest,
     ) -> BoxFuture<'a, Result<Sampled, Error>> {
-        Box::pin(self.calls.sample(&self.owner, granted, request))
+        Box::pin(async move {
+            let (sampled, usage) = self.calls.sample(&self.owner, granted, request).await?;
+            let tokens = tokens(&usage);
+            let now = self.catalog.now();
+            let usd = now
+                .config
+                .price(&sampled.model)
+                .map(|price| price.of(&tokens));
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            let (all, cost) = &mut *used;
+            all.add(tokens);
+            if let Some(usd) = usd {
+                *cost = Some(cost.unwrap_or(0.0) + usd);
+            }
+            Ok(sampled)
+        })
     }
 }

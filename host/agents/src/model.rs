@@ -7,9 +7,9 @@ use calls::{Caller, Reply, Request, hosted_pair};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use types::neutral::{
-    Content, Delta, Event, FinishReason, Finished, GenerateRequest, Message, Part, PartDelta,
-    PartEnded, PartKind, PartStarted, Reasoning, ReasoningKind, ResultContent, Role, Started, Tool,
-    ToolCall, Usage, WholePart,
+    Content, Delta, Event, FinishReason, Finished, GenerateRequest, Message, OutputFormat, Part,
+    PartDelta, PartEnded, PartKind, PartStarted, Reasoning, ReasoningKind, ResultContent, Role,
+    Sampling, Started, Tool, ToolCall, Usage, Warning, WholePart,
 };
 use types::session::{
     Agent, CallOutcome, Function, Live, LiveKind, Logged, Required, Session, SessionEvent, Tokens,
@@ -63,6 +63,7 @@ impl Agents {
         mut agent: Agent,
         asked: GenerateRequest,
     ) -> Result<BoxStream<'static, Result<Vec<Event>, Error>>, Error> {
+        let ignored = ignored(&asked);
         for tool in asked.tools {
             match tool {
                 Tool::Function(tool) => agent.functions.push(Function {
@@ -84,11 +85,29 @@ impl Agents {
         let sent = events.len() as u64 + 1;
         let metadata = asked.metadata.into_iter().collect();
         let session = self
-            .begin_with(caller, agent.clone(), metadata, events)
+            .begin_with(caller, id("sess_"), agent.clone(), metadata, events)
             .await?;
         let news = self.follow(caller, &session.id, None).await?;
-        Ok(Speaking::new(session.id, agent, sent).tell(news))
+        Ok(Speaking::new(session.id, agent, sent).tell(news, ignored))
     }
+}
+
+/// What a request asks for that is the agent's own to say.
+fn ignored(asked: &GenerateRequest) -> Vec<Warning> {
+    let all = [
+        ("sampling", asked.sampling != Sampling::default()),
+        ("output", asked.output != OutputFormat::Text),
+        ("reasoning", asked.reasoning.is_some()),
+        ("tool_choice", asked.tool_choice.is_some()),
+        ("verbosity", asked.verbosity.is_some()),
+        ("modalities", !asked.modalities.is_empty()),
+    ];
+    let asked = all.into_iter().filter(|(_, asked)| *asked);
+    let warning = |(field, _): (&str, bool)| Warning {
+        field: field.into(),
+        message: "an agent has its own: it was left out".into(),
+    };
+    asked.map(warning).collect()
 }
 
 /// What the client sent as the log of a session, whose last turn is to be answered.
@@ -223,12 +242,15 @@ impl Speaking {
     fn tell(
         mut self,
         mut news: BoxStream<'static, Result<News, Error>>,
+        ignored: Vec<Warning>,
     ) -> BoxStream<'static, Result<Vec<Event>, Error>> {
         stream! {
-            yield Ok(vec![Event::Started(Started {
+            let mut begun = vec![Event::Started(Started {
                 id: Some(self.session.id.clone()),
                 ..Started::default()
-            })]);
+            })];
+            begun.extend(ignored.into_iter().map(Event::Warning));
+            yield Ok(begun);
             while let Some(news) = news.next().await {
                 let events = match news {
                     Ok(News::Live(live)) => Ok(self.live(&live)),

@@ -1,7 +1,7 @@
 //! Goes on with sessions: those in which work is to be done, each under a lease, by one host at a time.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,15 +11,15 @@ use store::Lease;
 use tokio::time::{interval, sleep, timeout};
 use tools::{Behind, Tool};
 use types::Error;
-use types::neutral::{Content, Delta, Event, PartKind, ToolCall, Usage};
+use types::neutral::{Content, Delta, Event, PartKind, ToolCall};
 use types::session::{
-    Approval, CallOutcome, Decision, Live, LiveKind, SessionEvent, Status, Tokens, TurnOutcome,
+    Approval, CallOutcome, Decision, Live, LiveKind, SessionEvent, Status, TurnOutcome,
 };
 use types::tool::CallResult;
 
 use crate::grants::Grants;
 use crate::hub::News;
-use crate::link::SessionLink;
+use crate::link::{SessionLink, Used, tokens};
 use crate::log::{Added, By, Log, now};
 use crate::next::{self, Next, Todo};
 use crate::{Agents, id, prompt};
@@ -87,7 +87,8 @@ impl Agents {
         loop {
             log.refresh(&self.store).await?;
             let grants = match self.grants(&lease.owner, &log.session.agent) {
-                Ok(grants) => grants,
+                Ok(grants) => Some(grants),
+                Err(_) if log.session.is_over() => None,
                 Err(message) => {
                     self.close(lease, &mut log, Status::Failed, message).await?;
                     continue;
@@ -98,14 +99,17 @@ impl Agents {
                 self.store.session_release(lease).await?;
                 return Ok(());
             }
-            match next::next(&log.session, &log.events) {
-                Next::Rest => match self.add(lease, &mut log, true, Vec::new(), false).await? {
-                    Added::Changed => {}
-                    _ => {
-                        self.store.session_release(lease).await?;
+            let next = next::next(&log.session, &log.events);
+            let Some((grants, next)) = grants.map(|grants| (grants, next)) else {
+                self.rest(lease, &mut log).await?;
+                return Ok(());
+            };
+            match next {
+                Next::Rest => {
+                    if self.rest(lease, &mut log).await? {
                         return Ok(());
                     }
-                },
+                }
                 Next::Ask => self.ask(lease, &mut log, &grants).await?,
                 Next::Calls(todo) => self.calls(lease, &mut log, &grants, todo).await?,
                 Next::End(outcome) => self.end(lease, &mut log, outcome).await?,
@@ -114,6 +118,15 @@ impl Agents {
                 }
             }
         }
+    }
+
+    /// Nothing is to be done: gives the session back, unless somebody added something meanwhile.
+    async fn rest(&self, lease: &Lease, log: &mut Log) -> Result<bool, Stop> {
+        if self.add(lease, log, true, Vec::new(), false).await? == Added::Changed {
+            return Ok(false);
+        }
+        self.store.session_release(lease).await?;
+        Ok(true)
     }
 
     /// Adds events; `at`: only where nobody added anything since the log was read.
@@ -200,31 +213,33 @@ impl Agents {
         status: Status,
         message: String,
     ) -> Result<(), Stop> {
-        if !log.session.is_over() {
-            let mut events = next::leftovers(&log.session, &log.events);
-            events.push(SessionEvent::Closed { status, message });
-            self.add(lease, log, false, events, true).await?;
-        } else {
-            self.add(lease, log, true, Vec::new(), false).await?;
-            return Err(Stop::Lost);
-        }
+        let mut events = next::leftovers(&log.session, &log.events);
+        events.push(SessionEvent::Closed { status, message });
+        self.add(lease, log, false, events, true).await?;
         Ok(())
     }
 
     /// Ends when somebody cancels the turn.
     async fn cancelled(&self, id: &str, after: Option<u64>) -> Result<(), Error> {
+        let cancels = |event: &SessionEvent| matches!(event, SessionEvent::CancelAsked { .. });
         let mut news = self.hub.listen(id);
         loop {
             let more = crate::log::read(&self.store, id, after).await?;
-            if more
-                .iter()
-                .any(|it| matches!(it.event, SessionEvent::CancelAsked { .. }))
-            {
+            if more.iter().any(|it| cancels(&it.event)) {
                 return Ok(());
             }
-            tokio::select! {
-                _ = news.recv() => {}
-                () = sleep(LOOK) => {}
+            let look = sleep(LOOK);
+            tokio::pin!(look);
+            loop {
+                tokio::select! {
+                    heard = news.recv() => match heard.as_deref() {
+                        Ok(News::Logged(logged)) if cancels(&logged.event) => return Ok(()),
+                        Ok(_) => {}
+                        // Something was missed.
+                        Err(_) => break,
+                    },
+                    () = &mut look => break,
+                }
             }
         }
     }
@@ -382,7 +397,7 @@ impl Agents {
             .collect();
         let mut open: HashSet<&str> = ready.iter().map(|(call, _)| call.id.as_str()).collect();
         loop {
-            let (call, outcome, result) = tokio::select! {
+            let (call, outcome, result, used) = tokio::select! {
                 done = running.next() => match done {
                     Some(done) => done,
                     None => return Ok(()),
@@ -397,13 +412,24 @@ impl Agents {
                 }
             };
             open.remove(call);
-            let event = SessionEvent::CallEnded {
+            let mut events = Vec::new();
+            let (tokens, usd) = *used.lock().unwrap_or_else(PoisonError::into_inner);
+            if tokens != Default::default() {
+                let (turn, call) = (turn.clone(), call.to_owned());
+                events.push(SessionEvent::Sampled {
+                    turn,
+                    call,
+                    tokens,
+                    usd,
+                });
+            }
+            events.push(SessionEvent::CallEnded {
                 turn: turn.clone(),
                 call: call.into(),
                 outcome,
                 result,
-            };
-            self.add(lease, log, false, vec![event], true).await?;
+            });
+            self.add(lease, log, false, events, true).await?;
         }
         // Cancelled: what runs is dropped.
         drop(running);
@@ -428,7 +454,8 @@ impl Agents {
         turn: &str,
         call: &'c ToolCall,
         tool: &Tool,
-    ) -> (&'c str, CallOutcome, CallResult) {
+    ) -> (&'c str, CallOutcome, CallResult, Used) {
+        let used = Used::default();
         let behind = Behind {
             owner: lease.owner.clone(),
             session: lease.session.clone(),
@@ -439,17 +466,24 @@ impl Agents {
                 session: lease.session.clone(),
                 turn: turn.into(),
                 call: call.id.clone(),
+                catalog: self.catalog.clone(),
+                used: used.clone(),
             }),
         };
         // Two sessions may have calls of one id.
         let id = format!("{}/{}", lease.session, call.id);
         let called = self.tools.call(tool, &id, &call.arguments, behind).await;
         match called {
-            Ok(result) => (&call.id, CallOutcome::Ran, result),
+            Ok(result) => (&call.id, CallOutcome::Ran, result, used),
             Err(error) => {
                 let mut message = error.message;
                 message.truncate(message.floor_char_boundary(ERROR));
-                (&call.id, CallOutcome::Failed, CallResult::failed(message))
+                (
+                    &call.id,
+                    CallOutcome::Failed,
+                    CallResult::failed(message),
+                    used,
+                )
             }
         }
     }
@@ -474,15 +508,6 @@ fn unique(parts: &mut [types::neutral::Part], log: &Log) {
             call.id = tools::call_id();
             ids.insert(call.id.clone());
         }
-    }
-}
-
-fn tokens(usage: &Usage) -> Tokens {
-    Tokens {
-        input: usage.input_tokens.unwrap_or(0),
-        cached: usage.cache_read_tokens.unwrap_or(0),
-        output: usage.output_tokens.unwrap_or(0),
-        reasoning: usage.reasoning_tokens.unwrap_or(0),
     }
 }
 

@@ -91,7 +91,7 @@ impl Calls {
         reader.redeem(request)
     }
 
-    /// Asks the model that is granted to a tool: the answer in one piece.
+    /// Asks the model that is granted to a tool: the answer in one piece, and what it used.
     ///
     /// # Errors
     /// None is granted but the client's; the request's fault, or that of the last target.
@@ -100,7 +100,7 @@ impl Calls {
         owner: &str,
         granted: &Sample,
         request: SampleRequest,
-    ) -> Result<Sampled, Error> {
+    ) -> Result<(Sampled, Usage), Error> {
         let model = granted.model.as_ref().ok_or_else(|| {
             let message = "the client's model can't be asked here, and grant.sample names no other";
             Error::new(ErrorCode::Unsupported, message)
@@ -118,7 +118,7 @@ impl Calls {
         };
         let asking = self.ask(owner, model, &asked).await?;
         let target = asking.target.to_string();
-        let (mut parts, reason, _) = asking.spoken().await?;
+        let (mut parts, reason, usage) = asking.spoken().await?;
         parts.retain(|part| !matches!(part.content, Content::Reasoning(_)));
         parts.iter_mut().for_each(|part| part.provider_data = None);
         let reason = match reason {
@@ -130,11 +130,12 @@ impl Calls {
             FinishReason::Paused => "paused".into(),
             FinishReason::Other(reason) => reason,
         };
-        Ok(Sampled {
+        let sampled = Sampled {
             message: Message::new(Role::Assistant, parts),
             model: target,
             stop_reason: Some(reason),
-        })
+        };
+        Ok((sampled, usage))
     }
 }
 

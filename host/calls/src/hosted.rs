@@ -28,6 +28,8 @@ const STEPS: usize = 20;
 /// A model's answer, whose calls of hosted tools the host answers itself.
 pub(crate) struct Loop {
     calls: Calls,
+    /// Of this answer of ours.
+    id: String,
     revision: Arc<Revision>,
     owner: String,
     remembers: bool,
@@ -103,6 +105,7 @@ impl Loop {
     ) -> Self {
         Self {
             calls: calls.clone(),
+            id: tools::call_id(),
             revision: revision.clone(),
             owner: owner.into(),
             remembers,
@@ -256,8 +259,10 @@ impl Loop {
                     link: link.clone(),
                 };
                 let (tools, tool) = (self.calls.tools.clone(), self.tools[&call.name].clone());
+                // Models know their own calls only: two conversations may have one of the same id.
+                let id = format!("{}/{}", self.id, call.id);
                 async move {
-                    let called = tools.call(&tool, &call.id, &call.arguments, behind).await;
+                    let called = tools.call(&tool, &id, &call.arguments, behind).await;
                     let result = called.unwrap_or_else(|error| CallResult::failed(error.message));
                     (number, result)
                 }
@@ -445,6 +450,9 @@ impl Link for RequestLink {
         granted: &'a Sample,
         request: SampleRequest,
     ) -> BoxFuture<'a, Result<Sampled, Error>> {
-        Box::pin(self.calls.sample(&self.owner, granted, request))
+        Box::pin(async move {
+            let (sampled, _) = self.calls.sample(&self.owner, granted, request).await?;
+            Ok(sampled)
+        })
     }
 }

@@ -64,6 +64,12 @@ fn admitted(plane: &Plane, headers: &HeaderMap) -> Result<(Caller, Agents), Erro
     Ok((caller, agents))
 }
 
+/// The client's key of a request, which it may send again.
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?;
+    Some(key.to_owned())
+}
+
 /// The page that a query asks for.
 fn listing(query: &Query, sessions: bool) -> Result<(Listing, Page), Error> {
     let listing = Listing::read(query.pairs(), sessions)?;
@@ -166,6 +172,7 @@ async fn create_session(State(plane): State<Plane>, request: Request) -> Respons
 
 async fn begin(plane: &Plane, request: Request) -> Result<Response, Error> {
     let (caller, agents) = admitted(plane, request.headers())?;
+    let key = idempotency_key(request.headers());
     let new = wire::NewSession::parse(&plane.body(request).await?)?;
     let found = match &new.agent_id {
         Some(id) => Some(agents.agent(&caller, id).await?),
@@ -187,6 +194,7 @@ async fn begin(plane: &Plane, request: Request) -> Result<Response, Error> {
                 input: new.input,
                 metadata: new.metadata,
             },
+            key.as_deref(),
         )
         .await?;
     if !new.stream {
@@ -260,9 +268,8 @@ async fn input(
             Input::Result { call, .. } => Some(call.clone()),
             _ => None,
         });
-        let key = headers.get("idempotency-key");
-        let key = key.and_then(|key| key.to_str().ok());
-        let taken = agents.input(&caller, &id, inputs, key).await;
+        let key = idempotency_key(&headers);
+        let taken = agents.input(&caller, &id, inputs, key.as_deref()).await;
         taken.map_err(|error| match (error.param.as_deref(), call) {
             // SDKs know it by its words.
             (Some("call_id"), Some(call)) => wire::unknown_call(&call),

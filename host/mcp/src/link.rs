@@ -158,7 +158,8 @@ impl Link for ClientLink {
                 return Err(Error::new(ErrorCode::Unsupported, message));
             }
             let owner = self.caller.name();
-            self.calls.sample(owner, granted, request).await
+            let (sampled, _) = self.calls.sample(owner, granted, request).await?;
+            Ok(sampled)
         })
     }
 }

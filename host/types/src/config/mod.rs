@@ -347,6 +347,9 @@ impl Config {
             if key.name.is_empty() {
                 return Err("a [[key]] has no name: what is kept belongs to its name".into());
             }
+            if key.name == "*" {
+                return Err("a [[key]] is named \"*\": that stands for all keys".into());
+            }
             if !keys.insert(key.name.as_str()) {
                 return Err(format!("two keys are named {:?}", key.name));
             }

@@ -270,6 +270,17 @@ pub enum SessionEvent {
         /// It may run again where its outcome is not known.
         idempotent: bool,
     },
+    /// A tool asked a model.
+    Sampled {
+        /// The turn.
+        turn: String,
+        /// The call.
+        call: String,
+        /// Tokens of it.
+        tokens: Tokens,
+        /// US dollars of it, where the price is known.
+        usd: Option<f64>,
+    },
     /// A call has its result.
     CallEnded {
         /// The turn.

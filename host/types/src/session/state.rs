@@ -62,13 +62,7 @@ impl Session {
                 usd,
                 ..
             } => {
-                self.tokens.add(*tokens);
-                if let Some(turn) = self.turns.iter_mut().find(|it| it.id == *turn) {
-                    turn.tokens.add(*tokens);
-                }
-                if let Some(usd) = usd {
-                    self.usd = Some(self.usd.unwrap_or(0.0) + usd);
-                }
+                self.used(turn, *tokens, *usd);
                 let calls = parts.iter().filter_map(|part| match &part.content {
                     Content::ToolCall(call) if self.agent.is_function(&call.name) => Some(call),
                     _ => None,
@@ -83,6 +77,9 @@ impl Session {
                 });
                 self.required.extend(calls);
             }
+            SessionEvent::Sampled {
+                turn, tokens, usd, ..
+            } => self.used(turn, *tokens, *usd),
             SessionEvent::ApprovalAsked(approval) => {
                 self.required.push(Required::Approval(approval.clone()));
             }
@@ -127,6 +124,16 @@ impl Session {
                 Some(_) if self.required.is_empty() => Status::InProgress,
                 Some(_) => Status::RequiresAction,
             };
+        }
+    }
+
+    fn used(&mut self, turn: &str, tokens: Tokens, usd: Option<f64>) {
+        self.tokens.add(tokens);
+        if let Some(turn) = self.turns.iter_mut().find(|it| it.id == turn) {
+            turn.tokens.add(tokens);
+        }
+        if let Some(usd) = usd {
+            self.usd = Some(self.usd.unwrap_or(0.0) + usd);
         }
     }
 

@@ -89,6 +89,8 @@ pub(super) struct Record {
     outputs: usize,
     /// Calls without a result, by turn and id.
     calls: BTreeMap<(String, String), Call>,
+    /// Whose calls wait for a yes: by the request, their turn and id.
+    asked: BTreeMap<String, (String, String)>,
 }
 
 impl Record {
@@ -247,7 +249,7 @@ impl Record {
                     out.push(Event::session("agent.session.failed", session));
                 }
             }
-            SessionEvent::CancelAsked { .. } => {}
+            SessionEvent::CancelAsked { .. } | SessionEvent::Sampled { .. } => {}
         }
     }
 

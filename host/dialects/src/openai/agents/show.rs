@@ -147,7 +147,7 @@ fn shown(session: &Session, turn: &Turn, status: &str, error: Value) -> Value {
 /// Why a turn failed: the nearest of the words that the SDK knows, and in `reason` our own.
 pub(super) fn failure(reason: &str, message: &str) -> Value {
     let code = match reason {
-        "steps" | "budget_reached" => "session_budget_exceeded",
+        "steps" | "tokens" | "usd" | "budget_reached" => "session_budget_exceeded",
         "seconds" => "request_timeout",
         "model" => "server_error",
         _ => "internal_error",
