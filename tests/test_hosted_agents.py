@@ -4,7 +4,9 @@ import base64
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -615,7 +617,6 @@ def test_limits_of_a_session_are_never_wider_than_its_agents(sessions):
 
 
 def test_agents_are_listed_page_by_page(sessions):
-    # See F10 of /work/wt/FINDINGS.md.
     agents = sessions.sdk.beta.agents
     made = [agents.create(model="openai/mock-echo", name=f"page {n}").id for n in range(3)]
     for order in ("asc", "desc"):
@@ -675,6 +676,31 @@ def test_an_input_with_a_key_is_taken_once(sessions):
     sessions.say(session.id, script([say("Twice")]), idempotency_key="second")
     sessions.settled(session.id)
     assert len(sessions.turns(session.id)) == 2
+
+
+def test_a_session_with_a_key_begins_once(running, sessions):
+    begin = lambda of: of.begin("claims", script([say("Once")]), extra_headers={"Idempotency-Key": "one claim"})
+    first, second = begin(sessions), begin(sessions)
+    assert first.id == second.id and sessions.settled(first.id).status == "idle"
+    assert len(sessions.turns(first.id)) == 1
+    # Another's key is another.
+    assert begin(client(running, "TEAM_B")).id != first.id
+
+
+def test_a_session_begins_at_once(running):
+    """Others that begin and end meanwhile don't make it wait for the host's next look, a quarter of a lease later."""
+
+    def work(number: int) -> float:
+        sessions = client(running)
+        longest = 0.0
+        for _ in range(20):
+            began = time.monotonic()
+            sessions.settled(sessions.begin("claims", script([say("Quick")])).id)
+            longest = max(longest, time.monotonic() - began)
+        return longest
+
+    with ThreadPoolExecutor(6) as pool:
+        assert max(pool.map(work, range(6))) < 3.0
 
 
 # As a model.
