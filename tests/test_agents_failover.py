@@ -2,6 +2,7 @@
 by the other."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,6 +138,31 @@ def test_a_session_outlives_its_host(vendor, database, tmp_path):
         events = sessions.told(session.id)
         assert events[: len(before)] == before and kinds(events)[-2:] == ["turn.completed", "idle"]
         assert len(asked(vendor, word)) == 2 and len(json.loads(first.body)["messages"]) == 1
+
+
+def test_a_host_that_comes_back_too_late_writes_nothing(vendor, database, tmp_path):
+    word = "come back late"
+    with host(tmp_path / "b", vendor, database) as b, host(tmp_path / "a", vendor, database) as a:
+        first, second = client(a), client(b)
+        session = first.begin({"model": "openai/mock-slow"}, word)
+        wait_for("the turn", lambda: asked(vendor, word))
+        a.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_for("the other host", lambda: len(asked(vendor, word)) == 2)
+            vendor.open_gate()
+            assert second.settled(session.id).status == "idle"
+        finally:
+            vendor.close_gate()
+            a.process.send_signal(signal.SIGCONT)
+        events, items = second.told(session.id), second.items(session.id)
+        assert [item["role"] for item in items] == ["user", "assistant"]
+        # Its answer is there by now, and so it would have written it.
+        wait_for("it to give up", lambda: "another host goes on with it" in a.log())
+        assert first.told(session.id) == events and first.items(session.id) == second.items(session.id) == items
+        with second.api.stream(session.id, input="And now") as stream:
+            vendor.open_gate()
+            assert stream.get_final_result().output_text.endswith("user: And now")
+        vendor.close_gate()
 
 
 def test_a_host_that_stops_hands_its_sessions_over(vendor, database, tmp_path):

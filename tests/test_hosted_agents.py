@@ -703,6 +703,59 @@ def test_a_session_begins_at_once(running):
         assert max(pool.map(work, range(6))) < 3.0
 
 
+def test_a_list_of_inputs_is_taken_whole_or_not_at_all(sessions):
+    session = sessions.begin("claims")
+    message = {"type": "message", "input": [{"role": "user", "content": script([say("Never")])}]}
+    wrong = {"type": "mcp_approval_request_result", "request_id": "apr_none", "response": {"type": "mcp_tool_call", "decision": "approve"}}
+    with pytest.raises(openai.ConflictError, match="apr_none"):
+        sessions.send(session.id, message, wrong)
+    assert sessions.turns(session.id) == [] and sessions.items(session.id) == []
+    # In order: the turn that begins is cancelled at once.
+    sessions.send(session.id, message, {"type": "cancel"})
+    wait_for("its end", lambda: [turn["status"] for turn in sessions.turns(session.id)] == ["cancelled"])
+
+
+def test_a_message_has_its_limit(sessions):
+    with pytest.raises(openai.APIStatusError) as error:
+        sessions.begin("claims", "x" * (4 << 20) + "y")
+    assert error.value.status_code == 413
+
+
+def test_a_new_entry_in_approve_holds_for_sessions_that_wait(vendor, slow, tmp_path):
+    whole = text(vendor, tmp_path, slow)
+    with Evenhand(tmp_path, whole, secrets({"openai": vendor}) | KEYS) as running:
+        sessions = client(running)
+        session = sessions.begin("claims", script([PAY], [calculate("1+1")], [say("{result}")]))
+        first = sessions.required(session.id)
+        running.write(whole.replace('approve = ["notes/set"]', 'approve = ["notes/set", "calc/*"]'))
+        wait_for("the change", lambda: [tool["server_label"] for tool in shown(sessions) if "require_approval" in tool] == ["calc", "notes"])
+        sessions.decide(session.id, first.request_id, "approve")
+        second = wait_for("the second question", lambda: next(iter(sessions.api.retrieve(session.id).required_actions), None))
+        assert second.request.server_label == "calc"
+        sessions.decide(session.id, second.request_id, "approve")
+        assert sessions.settled(session.id).status == "idle" and "2" in sessions.answer(session.id)
+
+
+def shown(sessions: Sessions) -> list[dict]:
+    return sessions.sdk.beta.agents.retrieve("claims").to_dict()["tools"]
+
+
+def test_sessions_are_kept_as_long_as_the_store_says(vendor, slow, tmp_path):
+    env = secrets({"openai": vendor}) | KEYS
+    whole = text(vendor, tmp_path, slow)
+    with Evenhand(tmp_path, whole, env) as running:
+        sessions = client(running)
+        old = sessions.begin("claims", script([say("Old")])).id
+        sessions.settled(old)
+    began = time.monotonic()
+    wait_for("its time", lambda: time.monotonic() > began + 1.1)
+    with Evenhand(tmp_path, whole.replace("[store]", '[store]\nkeep = "1s"'), env) as running:
+        sessions = client(running)
+        wait_for("it to be forgotten", lambda: [one.id for one in sessions.api.list()] == [])
+        with pytest.raises(openai.NotFoundError):
+            sessions.api.retrieve(old)
+
+
 # As a model.
 
 
