@@ -13,7 +13,7 @@ use tools::{Behind, Link, Tool};
 use types::config::Sample;
 use types::neutral::{
     Content, Event, Finished, GenerateRequest, Message, Part, PartEnded, PartKind, Role,
-    Tool as Offered, ToolCall, ToolResult, Usage, WholePart,
+    Tool as Offered, ToolCall, ToolChoice, ToolResult, Usage, WholePart,
 };
 use types::tool::{CallResult, Elicited, NoticeLevel, SampleRequest, Sampled};
 use types::{Error, ErrorCode};
@@ -227,6 +227,10 @@ impl Loop {
         self.request
             .messages
             .push(Message::new(Role::Tool, results));
+        // What was forced once would be forced for ever.
+        if self.request.tool_choice != Some(ToolChoice::None) {
+            self.request.tool_choice = None;
+        }
         self.steps += 1;
         self.offset = self.next;
         let issuer = issuer(

@@ -57,6 +57,11 @@ impl Call {
 
     /// A person decided whether it may run.
     pub(super) fn decided(&mut self, decision: Decision, who: &str, at: i64) {
+        let decision = match decision {
+            Decision::Approve => "approve",
+            Decision::Deny => "deny",
+            Decision::Dismiss => "cancel",
+        };
         self.decided = Some(json!({
             "decision": decision,
             "by": who,
