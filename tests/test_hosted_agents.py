@@ -17,9 +17,10 @@ from openai.lib.beta.agents import AgentTurnResultError
 from clients import PNG
 from harness import Evenhand, Plugin, config, provider, secrets, wait_for, wasm
 from hosted import CALC, DURABLE, GROWS, NOWHERE, Sessions, calculate, kinds, log, ours, say
-from vendors import Vendor, script
+from mcp_servers import bridge, conformance_server
+from vendors import Vendor, brain, openai_api, script
 
-KEYS = {"TEAM_A": "sk-team-a-0123456789", "TEAM_B": "sk-team-b-0123456789", "TEAM_C": "sk-team-c-0123456789"}
+KEYS = {f"TEAM_{of}": f"sk-team-{of.lower()}-0123456789" for of in "ABCD"}
 SET = "notes_set_*"
 GET = "notes_get_*"
 PAY = {"call": SET, "with": {"key": "paid", "value": "100"}}
@@ -75,7 +76,7 @@ def text(vendor: Vendor, folder: Path, slow: str, **more) -> str:
         Plugin("fetch", wasm("fetch"), grant={"egress": [f"GET {slow}/*"]}),
     ]
     all = {"models": ["*"], "tools": ["*"], "agents": ["*"]}
-    rules = {"TEAM_A": all, "TEAM_B": all, "TEAM_C": {"models": ["openai/mock-echo"], "tools": ["calc/*"]}}
+    rules = {"TEAM_A": all, "TEAM_B": all, "TEAM_C": {"models": ["openai/mock-echo"], "tools": ["calc/*"]}, "TEAM_D": {"agents": ["claims"]}}
     keys = [{"name": name.lower(), "secret": {"env": name}} | rules[name] for name in KEYS]
     return config(
         *plugins,
@@ -216,6 +217,63 @@ def test_what_an_agent_is_reaches_the_model(sessions, vendor):
     assert set(json.loads(sessions.answer(session.id))) == {"word"}
     shown = [item["content"] for item in sessions.items(session.id) if item.get("role") == "user"]
     assert shown[1][1]["image_url"] == url
+
+
+# Behind the bridge.
+
+
+@pytest.fixture(scope="module")
+def bridged(vendor, tmp_path_factory) -> Iterator[Evenhand]:
+    with conformance_server() as url:
+        plugins = [provider("openai", vendor), provider("openai", vendor, "images", options={"api": "responses"}), bridge("far", url, sample={"model": "openai/mock-echo"})]
+        text = config(*plugins, store={"url": "sqlite://evenhand.db"})
+        with Evenhand(tmp_path_factory.mktemp("bridged"), text, secrets({"openai": vendor})) as running:
+            yield running
+
+
+def far(tool: str, **arguments: str) -> dict:
+    return {"call": f"far_test_{tool}_*", "with": arguments}
+
+
+def test_a_call_tells_those_who_listen_how_far_it_is(bridged):
+    sessions = Sessions(bridged.client("openai").sdk)
+    events = [event.to_dict() for event in sessions.begin(agent(ours("far/*")), script([far("tool_with_progress")], [say("Done")]), stream=True)]
+    told = [event for event in events if event["type"] == "evenhand.tool.progress"]
+    assert [(event["progress"], event["total"]) for event in told] == [(0, 100), (50, 100), (100, 100)]
+    (call,) = sessions.calls(events[0]["session"]["id"])
+    assert {event["item_id"] for event in told} == {call["id"]} and call["status"] == "completed"
+
+
+def test_nobody_is_asked_in_a_session(bridged):
+    sessions = Sessions(bridged.client("openai").sdk)
+    session = sessions.begin(agent(ours("far/*")), script([far("elicitation", message="Who?")], [say("{result}")]))
+    assert sessions.settled(session.id).status == "idle"
+    (call,) = sessions.calls(session.id)
+    assert call["status"] == "failed" and call["error"]["message"]
+
+
+@pytest.mark.parametrize("model", ["openai", "images"])
+def test_an_image_of_a_tool_is_shown(model, bridged, vendor):
+    sessions = Sessions(bridged.client("openai").sdk)
+    made = {"model": f"{model}/mock-script", "tools": [ours("far/*")]}
+    session = sessions.begin(made, script([far("image_content")], [say(f"Seen by {model}.")]))
+    assert sessions.settled(session.id).status == "idle" and sessions.answer(session.id) == f"Seen by {model}."
+    (call,) = sessions.calls(session.id)
+    (image,) = [piece for piece in call["output"]["content"] if piece["type"] == "image"]
+    assert image["mimeType"] == "image/png"
+    assert image["data"] in json.dumps(asked(vendor, f"Seen by {model}")[-1])
+
+
+def test_what_a_tool_asks_a_model_counts(bridged, vendor):
+    sessions = Sessions(bridged.client("openai").sdk)
+    session = sessions.begin(agent(ours("far/*")), script([far("sampling", prompt="When is it?")], [say("{result}")]))
+    assert sessions.settled(session.id).status == "idle"
+    assert "LLM response: user: When is it?" in sessions.answer(session.id)
+    requests = [openai_api.read(body) for body in asked(vendor, "When is it?")]
+    used = [brain.answer(asked).usage for asked in requests]
+    usage = sessions.turns(session.id)[0]["usage"]
+    assert len(used) == 3
+    assert (usage["input_tokens"], usage["output_tokens"]) == (sum(one.input for one in used), sum(one.output for one in used))
 
 
 # Approvals.
@@ -594,6 +652,24 @@ def test_a_key_without_the_agent_or_its_tools_has_none(running):
     assert poor.settled(session.id).status == "idle"
 
 
+def test_a_key_needs_nothing_but_the_operators_agent(running):
+    sessions = client(running, "TEAM_D")
+    assert [one.id for one in sessions.sdk.beta.agents.list()] == ["claims"]
+    session = sessions.begin("claims", script([calculate("2+3"), PAY], [say("{result}")]))
+    sessions.decide(session.id, sessions.required(session.id).request_id, "approve")
+    assert sessions.settled(session.id).status == "idle" and len(sessions.calls(session.id)) == 2
+    with pytest.raises(openai.NotFoundError):
+        sessions.begin(agent(ours("calc/*")), "Hi")
+
+
+def test_without_keys_agents_are_for_whoever_is_here(vendor, tmp_path):
+    plugins = [provider("openai", vendor), Plugin("calc", wasm("calc"))]
+    with Evenhand(tmp_path, config(*plugins, store={"url": "sqlite://evenhand.db"}), secrets({"openai": vendor})) as running:
+        sessions = Sessions(running.client("openai").sdk)
+        session = sessions.begin(agent(ours("calc/*")), script([calculate("2+3")], [say("{result}")]))
+        assert sessions.settled(session.id).status == "idle" and "5" in sessions.answer(session.id)
+
+
 def test_the_operators_agent_is_not_changed_by_clients(sessions):
     agents = sessions.sdk.beta.agents
     shown = agents.retrieve("claims")
@@ -811,6 +887,21 @@ def test_a_clients_function_is_called_through_an_agent_that_is_a_model(running):
     assert (first.finish, call.name, call.arguments) == ("tool_calls", "lookup", {"id": 7})
     second = chat.ask("agent/claims", [*turns, first.turn, *chat.results([(call.id, "seven")])], tools=[tool])
     assert second.text == "lookup = seven"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("dialect", ["openai-responses", "anthropic"])
+def test_functions_of_the_client_go_on_beside_the_agents_own_calls(dialect, stream, running, vendor):
+    ask = running.client(dialect, KEYS["TEAM_A"])
+    tool = {"name": "lookup", "description": "Looks up.", "schema": LOOKUP["parameters"]}
+    turns = [ask.user(script([calculate("60+1"), {"call": "lookup", "with": {"id": 7}}], [say("Both there.")]))]
+    first = ask.ask("agent/claims", turns, tools=[tool], stream=stream)
+    (call,) = first.calls
+    assert (first.finish, call.name) == ("tool_calls", "lookup")
+    second = ask.ask("agent/claims", [*turns, first.turn, *ask.results([(call.id, "seven")])], tools=[tool], stream=stream)
+    assert (second.text, second.calls) == ("Both there.", [])
+    results = [message["content"] for message in asked(vendor, "Both there.")[-1]["messages"] if message["role"] == "tool"]
+    assert len(results) == 2 and "61" in json.dumps(results) and "seven" in json.dumps(results)
 
 
 def test_a_key_without_the_agent_has_no_such_model(running):
