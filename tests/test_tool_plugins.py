@@ -183,7 +183,13 @@ def test_a_long_text_is_cut(call, page):
 
 @pytest.mark.parametrize(
     ("expression", "named"),
-    [("1/0", "1/0"), ("(" * 60 + "1" + ")" * 60, "brackets"), ("1+" * 600, "1000 bytes"), ("", "no result"), ("9^9^9^9", "9^9^9^9")],
+    [
+        ("1/0", "1/0"),
+        ("(" * 60 + "1" + ")" * 60, "brackets"),
+        ("1+" * 600, "1000 bytes"),
+        ("", "no result"),
+        ("9^9^9^9", "9^9^9^9"),
+    ],
     ids=["division by zero", "deep", "long", "empty", "endless"],
 )
 def test_what_can_not_be_computed_is_told(expression, named, call):
