@@ -192,7 +192,6 @@ def test_functions_of_the_client_are_left_to_it(dialect, stream, running, asked)
 @pytest.mark.parametrize("dialect", CLIENTS)
 def test_a_call_is_forced_once(dialect, running, asked):
     """Else the model could never answer."""
-    # See F11 of /work/wt/FINDINGS.md.
     choice = {"type": "any"} if dialect == "anthropic" else "required"
     answer = ask(running, dialect, script([calculate("6*7")], [say("{result}")]), body={"tool_choice": choice})
     assert "42" in answer.text

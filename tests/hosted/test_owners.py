@@ -181,7 +181,8 @@ def test_a_session_begins_at_once(running):
 def test_a_list_of_inputs_is_taken_whole_or_not_at_all(sessions):
     session = sessions.begin("claims")
     message = {"type": "message", "input": [{"role": "user", "content": script([say("Never")])}]}
-    wrong = {"type": "mcp_approval_request_result", "request_id": "apr_none", "response": {"type": "mcp_tool_call", "decision": "approve"}}
+    response = {"type": "mcp_tool_call", "decision": "approve"}
+    wrong = {"type": "mcp_approval_request_result", "request_id": "apr_none", "response": response}
     with pytest.raises(openai.ConflictError, match="apr_none"):
         sessions.send(session.id, message, wrong)
     assert sessions.turns(session.id) == [] and sessions.items(session.id) == []
