@@ -28,6 +28,12 @@ def postgres() -> Iterator[str]:
             _run("pg_ctl", f"--pgdata={data}", "--mode=immediate", "stop")
 
 
+def psql(url: str, *statements: str) -> None:
+    """Runs statements, each by itself."""
+    given = [part for statement in statements for part in ("--command", statement)]
+    _run("psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname", url, *given)
+
+
 def _run(*command: str) -> None:
     before = ["setpriv", "--reuid=nobody", "--clear-groups"] if os.getuid() == 0 else []
     ran = subprocess.run([*before, *command], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 
 from harness import Evenhand, Plugin, config, wasm
 from mcp_servers import talk
+from postgres import postgres, psql
 from test_mcp import page, said
 
 __all__ = ["page"]
@@ -121,6 +122,71 @@ def test_evenhands_own_database_is_never_granted(tmp_path):
         assert "Evenhand" in json.dumps(plugin), plugin
         names = talk(f"{running.url}/mcp", lambda client: client.list_tools()).tools
         assert [tool.name for tool in names] == ["calc.calculate"]
+
+
+# sql, of PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory) -> Iterator[Evenhand]:
+    """A host whose own database is beside those that it grants."""
+    with postgres() as server:
+        role, own = (server.replace("evenhand@localhost/postgres", f"shopper@localhost/{name}") for name in ("shop", "own"))
+        psql(server, "create role shopper login", "create database shop owner shopper", "create database own owner shopper")
+        psql(role, "create table items (name text, price numeric)", "insert into items values ('buoy', 12.5), ('rope', 3)")
+        databases = {"shop": {"url": role}, "books": {"url": role, "write": True}}
+        plugins = [
+            Plugin("sql", wasm("sql"), {"database": "shop"}, {"sql": databases}),
+            Plugin("own", wasm("sql"), grant={"sql": {"it": {"url": own}}}),
+            Plugin("mighty", wasm("sql"), grant={"sql": {"it": {"url": server}}}),
+        ]
+        with Evenhand(tmp_path_factory.mktemp("postgresql"), config(*plugins, store={"url": own})) as running:
+            yield running
+
+
+@pytest.fixture
+def ask(postgresql):
+    def ask(name: str, **arguments):
+        return talk(f"{postgresql.url}/mcp", lambda client: client.call_tool(name, arguments))
+
+    return ask
+
+
+def test_postgresql_gives_its_rows(ask):
+    rows = ask("sql.query", statement="select name, price * $1::int as twice from items where price > $2::int", parameters=[2, 5])
+    assert not rows.is_error, said(rows)
+    assert "buoy" in said(rows) and "25.0" in said(rows) and "rope" not in said(rows)
+
+
+def test_postgresql_is_written_where_that_is_granted(ask):
+    insert = {"statement": "insert into items values ($1, 7) returning name", "parameters": ["net"]}
+    refused(ask("sql.execute", database="shop", **insert), "shop", "reading only")
+    refused(ask("sql.query", database="books", **insert), "read-only")
+    changed = ask("sql.execute", database="books", **insert)
+    assert not changed.is_error and "net" in said(changed)
+    assert "net" in said(ask("sql.query", statement="select name from items"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("delete from items; select 1", "multiple commands"),
+        ("set session authorization evenhand", "permission denied"),
+        ("copy items to '/tmp/items'", "copy"),
+        ("select pg_read_file('/etc/passwd')", "permission denied"),
+        ("select * from nothing", "nothing"),
+    ],
+)
+def test_what_no_tool_may_is_refused_in_postgresql(statement, named, ask):
+    refused(ask("sql.execute", database="books", statement=statement), named)
+    assert "buoy" in said(ask("sql.query", statement="select name from items"))
+
+
+@pytest.mark.parametrize(("name", "why"), [("own", "Evenhand"), ("mighty", "superuser")])
+def test_a_database_that_no_tool_may_ask(name, why, ask, postgresql):
+    assert why in json.dumps(postgresql.plugins()[name])
+    with pytest.raises(MCPError, match="Unknown tool"):
+        ask(f"{name}.query", statement="select 1")
 
 
 # kv
