@@ -202,6 +202,8 @@ def config(
     admin: dict | None = None,
     audit: dict | None = None,
     store: dict | None = None,
+    agents: list[dict] = (),
+    prices: list[dict] = (),
 ) -> str:
     """The text of a configuration file; ports are the system's choice."""
     tables = [
@@ -210,6 +212,7 @@ def config(
     ]
     tables += [(f"[{name}]", table) for name, table in (("audit", audit), ("store", store)) if table is not None]
     tables += [("[[route]]", route) for route in routes] + [("[[key]]", key) for key in keys]
+    tables += [("[[agent]]", agent) for agent in agents] + [("[[price]]", price) for price in prices]
     text = [f"{head}\n" + "\n".join(f"{name} = {toml(value)}" for name, value in body.items()) for head, body in tables]
     return "\n\n".join(text + [plugin.toml() for plugin in plugins]) + "\n"
 
@@ -227,7 +230,8 @@ class Evenhand:
         """Replaces the configuration."""
         replace(self.file, text.encode())
 
-    def __enter__(self) -> "Evenhand":
+    def spawn(self) -> None:
+        """Starts it; who uses `with` also waits until it listens."""
         need(BINARY, "cargo build --release -p evenhand")
         command = [str(BINARY), "serve", "--config", str(self.file)]
         self.process = subprocess.Popen(
@@ -241,6 +245,10 @@ class Evenhand:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def __enter__(self) -> "Evenhand":
+        self.lines.clear()
+        self.spawn()
         try:
             self.url = self._address("listening on")
             self.admin = self._address("admin on")

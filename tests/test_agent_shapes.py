@@ -23,7 +23,7 @@ GOLDEN = shapes.GOLDEN / "agents"
 STREAMS = sorted(GOLDEN.glob("*.sse"))
 STATES = [path.with_suffix(".json") for path in STREAMS]
 # What we say beyond the SDK's types: see the top of host/dialects/src/openai/agents/mod.rs.
-OURS = {"evenhand", "attempt_id", "require_approval", "reason"}
+OURS = {"evenhand", "attempt_id", "require_approval", "reason", "approval"}
 # The SDK has them in the transport of a saved agent's tool, not in that of a session's.
 IN_OTHERS = {"headers"}
 PROGRESS = "evenhand.tool.progress"

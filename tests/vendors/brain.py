@@ -199,8 +199,9 @@ SCRIPT = re.compile(r"<script>(.*)</script>", re.DOTALL)
 
 def script(*turns: list[dict]) -> str:
     """What a user says for `mock-script` to act by, each turn a list of parts: `{"think": TEXT}`, `{"say": TEXT}`, where `{result}`
-    is the newest result of a tool, `{"call": NAME, "with": ARGUMENTS}`, where the name may be a pattern (`*__add`). Text with a
-    model's answer in it is of no use to others than this model: `Ask.lines` tells where it stands."""
+    is the newest result of a tool, `{"call": NAME, "with": ARGUMENTS}`, where the name may be a pattern (`*__add`), or with
+    `"invented": true` one that nobody offered. Text with a model's answer in it is of no use to others than this model:
+    `Ask.lines` tells where it stands."""
     return f"<script>{json.dumps(turns)}</script>"
 
 
@@ -225,6 +226,8 @@ def _step(step: dict, ask: Ask, result: str) -> list[Text | Thinking | Call]:
     if "say" in step:
         return [Text(step["say"].replace("{result}", result))]
     tool = next((tool for tool in ask.tools if fnmatch.fnmatchcase(tool.name, step["call"])), None)
+    if step.get("invented"):
+        return [Call(step["call"], json.dumps(step["with"]))]
     if tool is None:
         return [Text(f"No tool is like {step['call']}: {[tool.name for tool in ask.tools]}")]
     given = step["with"]
