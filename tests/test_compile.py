@@ -126,7 +126,7 @@ def test_inspect_says_what_a_configuration_grants(own_vendors, tmp_path):
     [
         (b"garbage", "not WebAssembly"),
         (files.core_module(), "core WebAssembly module"),
-        (files.empty_component(), "neither `provider` nor `backend`"),
+        (files.empty_component(), "exports none of `provider`, `backend` and `tools`"),
         (files.COMPONENT + b"\x07\xff", "not a valid component"),
     ],
 )

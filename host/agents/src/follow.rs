@@ -60,6 +60,7 @@ impl Agents {
                     };
                     match news {
                         Ok(news) => match &*news {
+                            News::Gone => return,
                             News::Live(_) => yield Ok((*news).clone()),
                             News::Logged(logged) if is_next(logged, last) => {
                                 last = Some(logged.number);

@@ -16,6 +16,8 @@ pub enum News {
     Logged(Logged),
     /// Something that nobody keeps.
     Live(Live),
+    /// The session was deleted.
+    Gone,
 }
 
 /// Listeners, by session.

@@ -201,8 +201,17 @@ impl Agents {
             self.check(caller, &new.agent).await?;
         }
         let events = said(new.input, None)?.into_iter().collect();
-        self.begin_with(caller, session, new.agent, new.metadata, events)
-            .await
+        let begun = self
+            .begin_with(caller, session.clone(), new.agent, new.metadata, events)
+            .await;
+        match (begun, key) {
+            // Another request of the same key was faster.
+            (Err(error), Some(_)) => match self.session(caller, &session).await {
+                Ok(whole) => Ok(whole.session),
+                Err(_) => Err(error),
+            },
+            (begun, _) => begun,
+        }
     }
 
     /// Begins a session with these events.
@@ -251,7 +260,10 @@ impl Agents {
             return;
         }
         // Without one it waits, for whichever host has a place first.
-        let Some(place) = self.place() else { return };
+        let Some(place) = self.place() else {
+            self.wake.notify_one();
+            return;
+        };
         match self
             .store
             .session_take_one(session, &self.host, self.lease)
@@ -354,7 +366,10 @@ impl Agents {
     /// `NotFound`; the store's.
     pub async fn forget_session(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         match self.store.session_delete(caller.name(), id).await? {
-            true => Ok(()),
+            true => {
+                self.hub.tell(id, News::Gone);
+                Ok(())
+            }
             false => Err(not_found("session", id)),
         }
     }

@@ -253,6 +253,7 @@ impl Speaking {
             yield Ok(begun);
             while let Some(news) = news.next().await {
                 let events = match news {
+                    Ok(News::Gone) => break,
                     Ok(News::Live(live)) => Ok(self.live(&live)),
                     Ok(News::Logged(logged)) => self.log(&logged),
                     Err(error) => Err(error),

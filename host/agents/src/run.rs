@@ -229,6 +229,7 @@ impl Agents {
                 tokio::select! {
                     heard = news.recv() => match heard.as_deref() {
                         Ok(News::Logged(logged)) if cancels(&logged.event) => return Ok(()),
+                        Ok(News::Gone) => return Ok(()),
                         Ok(_) => {}
                         // Something was missed.
                         Err(_) => break,

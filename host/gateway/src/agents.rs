@@ -292,15 +292,20 @@ async fn events(
         let (caller, agents) = admitted(&plane, &headers)?;
         let query = Query::new(query);
         let obfuscate = query.boolean("include_obfuscation")?.unwrap_or(false);
+        let log = agents.session(&caller, &id).await?.log;
         let last = headers.get("last-event-id");
         let last = last.and_then(|last| last.to_str().ok());
         let (stream, known) = match last.filter(|last| !last.is_empty()) {
-            Some(last) => (EventStream::resume(&id, Position::read(last)?), 0),
-            // Who only begins to listen hears how it stands, and what comes.
-            None => {
-                let log = agents.session(&caller, &id).await?.log;
-                (EventStream::new(&id), log.len())
+            Some(last) => {
+                let position = Position::read(last)?;
+                if position.number >= log.len() as u64 {
+                    let message = format!("the session {id:?} has no event {last:?}");
+                    return Err(Error::bad_request(message).at("Last-Event-ID"));
+                }
+                (EventStream::resume(&id, position), 0)
             }
+            // Who only begins to listen hears how it stands, and what comes.
+            None => (EventStream::new(&id), log.len()),
         };
         let telling = Telling {
             agents,
@@ -343,13 +348,13 @@ impl Telling {
             let mut turns = Turns::default();
             loop {
                 let next = match timeout(ALIVE, news.next()).await {
-                    Ok(Some(Ok(next))) => next,
                     Ok(Some(Err(error))) => {
                         yield Err(error);
                         return;
                     }
                     // The session was deleted.
-                    Ok(None) => return,
+                    Ok(None | Some(Ok(News::Gone))) => return,
+                    Ok(Some(Ok(next))) => next,
                     Err(_) => {
                         yield Ok(Bytes::from_static(b": alive\n\n"));
                         continue;
@@ -357,7 +362,7 @@ impl Telling {
                 };
                 let (text, ended) = match next {
                     News::Live(live) if self.known == 0 => (self.stream.live(&live), None),
-                    News::Live(_) => continue,
+                    News::Live(_) | News::Gone => continue,
                     News::Logged(logged) => {
                         turns.hear(&logged.event);
                         (self.log(&logged), turns.over.then_some(logged.number))

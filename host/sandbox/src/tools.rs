@@ -1,8 +1,11 @@
 //! Tool components: what they offer, and calls of it. Each in an instance of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 use types::config::Sample;
 use types::tool::{
     CallResult, Elicited, FilledPrompt, NoticeLevel, PromptInfo, Reference, ResourceContents,
@@ -23,6 +26,26 @@ use crate::state::State;
 /// Most tools, resources, templates or prompts that a plugin may list, and most bytes of each of these lists.
 const LISTED: usize = 1000;
 const LISTED_SIZE: usize = 8 << 20;
+
+/// How long a component has to end what a cancelled call began.
+const CANCEL: Duration = Duration::from_secs(5);
+
+/// Tells a component of a call that is dropped before its end.
+struct Dropped {
+    plugin: Arc<Plugin>,
+    call: Option<(String, String, Behind)>,
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let (Some((id, name, behind)), Ok(runtime)) = (self.call.take(), Handle::try_current())
+        else {
+            return;
+        };
+        let plugin = self.plugin.clone();
+        runtime.spawn(async move { plugin.cancel_tool(id, name, behind).await });
+    }
+}
 
 /// A tool component, linked.
 pub(crate) struct ToolGuest {
@@ -147,6 +170,10 @@ impl Plugin {
             .map_err(|_| self.is("no tool component"))?;
         let asked = arguments.len();
         let pass = Some(self.gate.admit()?);
+        let mut dropped = Dropped {
+            plugin: self.clone(),
+            call: Some((id.clone(), name.clone(), behind.clone())),
+        };
         let called = self.unary(pass, asked, Some(behind), move |plugin, store| {
             Box::pin(async move {
                 let world = plugin
@@ -158,7 +185,29 @@ impl Plugin {
                 tools.call_call_tool(store, &id, &name, &arguments).await
             })
         });
-        Ok(called.await?.cross())
+        let called = called.await;
+        // One that ran out of time was dropped too.
+        if !matches!(&called, Err(error) if error.code == ErrorCode::TimedOut) {
+            dropped.call = None;
+        }
+        Ok(called?.cross())
+    }
+
+    /// Lets a component end what a call began elsewhere, whose instance is gone.
+    async fn cancel_tool(self: &Arc<Self>, id: String, name: String, behind: Behind) {
+        let ended = self.unary(None, 0, Some(behind), move |plugin, store| {
+            Box::pin(async move {
+                let world = plugin
+                    .tool_guest()?
+                    .world
+                    .instantiate_async(&mut *store)
+                    .await?;
+                let tools = world.evenhand_plugin_tools();
+                tools.call_cancel_tool(store, &id, &name).await.map(Ok)
+            })
+        });
+        // What goes wrong is in the log, and nobody waits for it.
+        let _ = timeout(CANCEL, ended).await;
     }
 
     /// What there is to read, and the templates of URIs.

@@ -75,16 +75,36 @@ impl<'a, H: Host> Client<'a, H> {
         method: &str,
         params: &Value,
     ) -> Result<T, Trouble> {
+        self.ask_as(None, method, params)
+    }
+
+    /// The same. `id`: the request's, where it may have to be taken back.
+    pub(crate) fn ask_as<T: DeserializeOwned>(
+        &mut self,
+        id: Option<&str>,
+        method: &str,
+        params: &Value,
+    ) -> Result<T, Trouble> {
         let session = self.session()?;
-        let mut asked = Exchange::new(self.host, Some(&session)).ask(method, params);
+        let mut asked = Exchange::new(self.host, Some(&session)).ask(id, method, params);
         if let Err(Trouble::Refused(refused)) = &asked
             && !self.is_new
             && is_forgotten(&session, refused)
         {
             let session = self.open()?;
-            asked = Exchange::new(self.host, Some(&session)).ask(method, params);
+            asked = Exchange::new(self.host, Some(&session)).ask(id, method, params);
         }
         Ok(read(method, asked?.result)?)
+    }
+
+    /// Takes back the request of this id. One in a session that is gone has ended with it.
+    pub(crate) fn take_back(&self, id: &str) -> Result<(), Error> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let params = json!({"requestId": id, "reason": "the client cancelled it, or its time was over"});
+        let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+        Exchange::new(self.host, Some(session)).tell(message)
     }
 
     fn session(&mut self) -> Result<Session, Error> {
@@ -126,7 +146,7 @@ impl<'a, H: Host> Client<'a, H> {
             "capabilities": {"sampling": {}, "elicitation": {}},
             "clientInfo": this,
         });
-        let opened = Exchange::new(self.host, None).ask("initialize", &params)?;
+        let opened = Exchange::new(self.host, None).ask(None, "initialize", &params)?;
         let server: InitializeResult = read("initialize", opened.result)?;
         if !SPOKEN.contains(&server.protocol_version) {
             let message = format!(

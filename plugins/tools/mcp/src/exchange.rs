@@ -101,9 +101,14 @@ impl<'a, H: Host> Exchange<'a, H> {
         }
     }
 
-    /// Asks and waits for the answer.
-    pub(crate) fn ask(&self, method: &str, params: &Value) -> Result<Answer, Trouble> {
-        let id = json!(self.host.id());
+    /// Asks and waits for the answer. `id`: the request's, where it may have to be taken back.
+    pub(crate) fn ask(
+        &self,
+        id: Option<&str>,
+        method: &str,
+        params: &Value,
+    ) -> Result<Answer, Trouble> {
+        let id = json!(id.map_or_else(|| self.host.id(), str::to_owned));
         let token = &params["_meta"]["progressToken"];
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let reply = self.host.send(self.post(message))?;

@@ -16,7 +16,7 @@ mod sampling;
 mod tests;
 
 use evenhand_sdk::tools::*;
-use evenhand_sdk::{Error, Tools};
+use evenhand_sdk::{Error, Tools, log};
 
 use client::Client;
 use config::Config;
@@ -33,11 +33,17 @@ impl Tools for Bridge {
         })
     }
 
-    fn call_tool(_: String, name: String, arguments: String) -> Result<CallResult, Error> {
+    fn call_tool(id: String, name: String, arguments: String) -> Result<CallResult, Error> {
         server(|server, config| match config.offers(&name) {
-            true => server.call(&name, &arguments),
+            true => server.call(&id, &name, &arguments),
             false => Err(Error::not_found(format!("there is no tool {name}"))),
         })
+    }
+
+    fn cancel_tool(id: String, _: String) {
+        if let Err(error) = server(|server, _| server.take_back(&id)) {
+            log::write(log::Level::Warn, &error.message);
+        }
     }
 
     fn list_resources() -> Result<Vec<ResourceInfo>, Error> {

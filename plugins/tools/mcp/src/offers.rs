@@ -54,12 +54,18 @@ impl<H: Host> Client<'_, H> {
     }
 
     /// Calls a tool. Its progress is told as it comes.
-    pub(crate) fn call(&mut self, name: &str, arguments: &str) -> Result<CallResult, Error> {
+    /// `id`: the call's, by which it may be taken back.
+    pub(crate) fn call(
+        &mut self,
+        id: &str,
+        name: &str,
+        arguments: &str,
+    ) -> Result<CallResult, Error> {
         let arguments: Value = serde_json::from_str(arguments)
             .map_err(|e| Error::bad_request(format!("its arguments are no JSON: {e}")))?;
         let meta = json!({"progressToken": self.host.id()});
         let params = json!({"name": name, "arguments": arguments, "_meta": meta});
-        let result: CallToolResult = self.ask("tools/call", &params)?;
+        let result: CallToolResult = self.ask_as(Some(id), "tools/call", &params)?;
         read::result(result)
     }
 

@@ -22,6 +22,11 @@ pub trait Tools: 'static {
     /// `not-found` where there is no such tool, and what isn't the model's to correct.
     fn call_tool(id: String, name: String, arguments: String) -> Result<CallResult, Error>;
 
+    /// The call of this id was cancelled, or ran out of time, and its instance is gone: ends what it began elsewhere.
+    fn cancel_tool(id: String, name: String) {
+        drop((id, name));
+    }
+
     /// Things to read.
     ///
     /// # Errors
@@ -89,6 +94,10 @@ impl<T: Tools> tools::Guest for ToolComponent<T> {
 
     fn call_tool(id: String, name: String, arguments: String) -> Result<CallResult, Error> {
         T::call_tool(id, name, arguments)
+    }
+
+    fn cancel_tool(id: String, name: String) {
+        T::cancel_tool(id, name);
     }
 }
 

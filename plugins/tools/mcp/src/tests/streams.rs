@@ -21,7 +21,7 @@ fn tells(method: &str, params: Value) -> Value {
 }
 
 fn call(script: &Script) -> Result<CallResult, Error> {
-    script.client().call("work", "{}")
+    script.client().call("call", "work", "{}")
 }
 
 #[test]
