@@ -216,8 +216,8 @@ class TestVendorTrouble:
         assert answer.status_code == 504
         assert named(answer) == provider
 
-    def test_rate_limit_is_passed_with_its_retry_after(self, provider, dialect, stream, small, vendors):
-        vendors[provider].retry_after = "13"
+    def test_rate_limit_is_passed_with_its_retry_after(self, provider, dialect, stream, small, vendors, monkeypatch):
+        monkeypatch.setattr(vendors[provider], "retry_after", "13")
         answer = self.fails(small, dialect, f"{provider}/mock-429", stream)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "13")
         assert "one two three" in in_shape(dialect, answer)

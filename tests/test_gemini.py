@@ -200,8 +200,8 @@ def test_models(evenhand):
         ("mock-none", 404, "NotFoundError"),
     ],
 )
-def test_errors_keep_the_vendor_s_status_and_words(model, status, kind, dialect, stream, evenhand, gemini_vendor):
-    gemini_vendor.retry_after = "13"
+def test_errors_keep_the_vendor_s_status_and_words(model, status, kind, dialect, stream, evenhand, gemini_vendor, monkeypatch):
+    monkeypatch.setattr(gemini_vendor, "retry_after", "13")
     client = evenhand.client(dialect)
     with pytest.raises(getattr(client.errors, kind)) as caught:
         client.ask(f"gemini/{model}", [client.user("one two three")], stream=stream)

@@ -56,8 +56,8 @@ def test_what_no_other_target_would_do_better_is_not_tried_elsewhere(vendor, dia
 
 @pytest.mark.parametrize("dialect", CLIENTS)
 @pytest.mark.parametrize("vendor", CLIENTS)
-def test_the_last_target_s_error_is_the_client_s(vendor, dialect, running, vendors):
-    vendors[vendor].retry_after = "13"
+def test_the_last_target_s_error_is_the_client_s(vendor, dialect, running, vendors, monkeypatch):
+    monkeypatch.setattr(vendors[vendor], "retry_after", "13")
     client = running.client(dialect)
     with pytest.raises(client.errors.RateLimitError) as caught:
         client.ask(f"only-{vendor}", [client.user("Hi")])

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sandbox::{Behind, Link, Plugin};
 use serde_json::{Value, json};
 use store::Store;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 use types::config::Sample;
 use types::tool::{Elicited, NoticeLevel, SampleRequest, Sampled, ToolContent};
 use types::{Error, ErrorCode};
@@ -202,5 +205,33 @@ fn a_tool_that_fails_gets_no_calls_for_a_while() {
             assert_eq!(fails("trap").await, ErrorCode::PluginFailed);
         }
         assert_eq!(fails("note").await, ErrorCode::Overloaded);
+    });
+}
+
+#[test]
+fn what_a_cancelled_call_began_may_be_ended() {
+    let mut world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("a.db").display());
+    let store = world.run(Store::open(&url)).unwrap();
+    world.sandbox = world.sandbox.clone().with_store(Some(store.clone()));
+    world.run(async {
+        let entry = "grant = { kv = { all = \"shared\" } }\n[store]\nurl = \"sqlite://x\"";
+        let plugin = meddling(&world, entry).await;
+        let told = async || store.kv_get("all", "*", "cancelled").await.unwrap();
+        let call = |id: &str, name: &str| {
+            plugin.call_tool(id.into(), name.into(), "{}".into(), Behind::nobody())
+        };
+        // A call that ends by itself was not cancelled.
+        call("1", "note").await.unwrap();
+        assert!(call("2", "trap").await.is_err());
+        let spins = timeout(Duration::from_millis(100), call("3", "spin")).await;
+        assert!(spins.is_err());
+        let mut said = told().await;
+        while said.is_none() {
+            yield_now().await;
+            said = told().await;
+        }
+        assert_eq!(said.unwrap(), b"spin 3");
     });
 }

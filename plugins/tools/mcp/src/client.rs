@@ -102,8 +102,10 @@ impl<'a, H: Host> Client<'a, H> {
         let Some(session) = &self.session else {
             return Ok(());
         };
-        let params = json!({"requestId": id, "reason": "the client cancelled it, or its time was over"});
-        let message = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+        let params =
+            json!({"requestId": id, "reason": "the client cancelled it, or its time was over"});
+        let message =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
         Exchange::new(self.host, Some(session)).tell(message)
     }
 

@@ -45,7 +45,7 @@ fn a_list_without_end_is_an_error_and_one_that_repeats_itself_ends() {
 #[test]
 fn a_call_that_is_answered_whole() {
     let script = Script::opened([Step::Json(answer_to(3, text("4")), None)]);
-    let result = script.client().call("call", "sum", r#"{"b":2,"a":2}"#);
+    let result = script.client().call("3", "sum", r#"{"b":2,"a":2}"#);
     assert_eq!(result, Ok(CallResult::text("4")));
     let asked = &script.messages()[2];
     assert_eq!(
@@ -60,7 +60,10 @@ fn an_answer_may_come_among_others_in_an_array() {
         {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}},
         answer_to(3, text("4"))]);
     let script = Script::opened([Step::Json(batch, None)]);
-    assert_eq!(script.client().call("call", "sum", "{}"), Ok(CallResult::text("4")));
+    assert_eq!(
+        script.client().call("3", "sum", "{}"),
+        Ok(CallResult::text("4"))
+    );
     assert_eq!(script.told(), [r#"NoticeLevel::Info None "x""#]);
 }
 
@@ -75,7 +78,7 @@ fn errors_of_the_protocol_are_told_apart() {
         (-32000, ErrorCode::Upstream),
     ] {
         let script = Script::opened([Step::Json(error_to(3, code, "why"), None)]);
-        let error = script.client().call("call", "sum", "{}").unwrap_err();
+        let error = script.client().call("3", "sum", "{}").unwrap_err();
         assert_eq!(
             error,
             Error::new(kind, format!("the MCP server says: why ({code})"))
@@ -84,7 +87,7 @@ fn errors_of_the_protocol_are_told_apart() {
     let refused = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"why"}}"#;
     let script = Script::opened([Step::Refused(400, refused)]);
     assert_eq!(
-        script.client().call("call", "sum", "{}").unwrap_err().code,
+        script.client().call("3", "sum", "{}").unwrap_err().code,
         ErrorCode::BadRequest
     );
 }
@@ -100,12 +103,12 @@ fn what_is_not_the_protocol_is_an_error() {
         json!([1]),
     ] {
         let script = Script::opened([Step::Json(odd.clone(), None)]);
-        let error = script.client().call("call", "sum", "{}").unwrap_err();
+        let error = script.client().call("3", "sum", "{}").unwrap_err();
         assert_eq!(error.code, ErrorCode::Upstream, "{odd}");
     }
     let script = Script::opened([Step::Accepted]);
     assert_eq!(
-        script.client().call("call", "sum", "{}").unwrap_err().code,
+        script.client().call("3", "sum", "{}").unwrap_err().code,
         ErrorCode::Upstream
     );
 }

@@ -160,3 +160,15 @@ fn a_refusal_keeps_its_kind() {
         ErrorCode::RefusedByPolicy
     );
 }
+
+#[test]
+fn a_request_is_taken_back_in_its_session() {
+    let script = Script::opened([no_tools(2), Step::Accepted]);
+    script.client().tools().unwrap();
+    script.client().take_back("call-7").unwrap();
+    let told = script.messages().pop().unwrap();
+    assert_eq!(told["method"], "notifications/cancelled");
+    assert_eq!(told["params"]["requestId"], "call-7");
+    let header = script.header(script.messages().len() - 1, "mcp-session-id");
+    assert_eq!(header.as_deref(), Some("s"));
+}

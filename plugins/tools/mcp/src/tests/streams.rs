@@ -21,7 +21,7 @@ fn tells(method: &str, params: Value) -> Value {
 }
 
 fn call(script: &Script) -> Result<CallResult, Error> {
-    script.client().call("call", "work", "{}")
+    script.client().call("3", "work", "{}")
 }
 
 #[test]
