@@ -79,7 +79,7 @@ def test_the_example(tmp_path):
         with Evenhand(tmp_path, PORT.sub("127.0.0.1:0", text), env) as running:
             listed = everything(running, key="sk-team-a")
             assert {"smart", "openai/mock-echo"} <= listed
-            assert all(model == "smart" or model.startswith("openai/") for model in listed)
+            assert all(model in ("smart", "agent/accounts") or model.startswith("openai/") for model in listed)
             assert everything(running, key="sk-team-b-secret-of-tests") == {"small"}
             for vendor in (openai, anthropic, gemini, lab):
                 assert [request.status for request in vendor.requests] == [200] * len(vendor.requests) != []

@@ -15,8 +15,8 @@ use types::tool::CallResult;
 
 use crate::grants::Grants;
 use crate::link::{SessionLink, Used};
-use crate::log::Log;
-use crate::next::Todo;
+use crate::log::{Added, Log};
+use crate::next::{DROPPED, MOST, Todo};
 use crate::run::{ERROR, Stop};
 use crate::{Agents, id};
 
@@ -56,6 +56,11 @@ impl Agents {
                 }
                 Todo::Run(call, yes) => (call, yes),
             };
+            if events.len() >= MOST {
+                let message = format!("an answer has at most {MOST} calls: ask again for this one");
+                events.push(ended(&call, CallOutcome::Refused, &message));
+                continue;
+            }
             let tool = match grants.allows(&call.name) {
                 true => self.tools.find(&call.name).await.ok(),
                 false => None,
@@ -70,7 +75,9 @@ impl Agents {
                 continue;
             }
             let hash = format!("{:x}", Sha256::digest(&call.arguments));
-            let holds = |yes: &Approval| yes.digest == tool.digest() && yes.arguments_hash == hash;
+            let holds = |yes: &Approval| {
+                yes.tool == call.name && yes.digest == tool.digest() && yes.arguments_hash == hash
+            };
             if grants.needs_approval(&call.name) && !yes.as_ref().is_some_and(holds) {
                 events.push(SessionEvent::ApprovalAsked(Approval {
                     request: id("apr_"),
@@ -92,7 +99,10 @@ impl Agents {
             });
             ready.push((call, tool));
         }
-        self.add(lease, log, false, events, true).await?;
+        // Nothing begins that somebody cancelled meanwhile.
+        if self.add(lease, log, true, events, true).await? == Added::Changed {
+            return Ok(());
+        }
         if ready.is_empty() {
             return Ok(());
         }
@@ -145,13 +155,7 @@ impl Agents {
         let dropped = ready
             .iter()
             .filter(|(call, _)| open.contains(call.id.as_str()));
-        let dropped = dropped.map(|(call, _)| {
-            ended(
-                call,
-                CallOutcome::Cancelled,
-                "the turn was cancelled while this call ran",
-            )
-        });
+        let dropped = dropped.map(|(call, _)| ended(call, CallOutcome::Cancelled, DROPPED));
         let dropped = dropped.collect();
         self.add(lease, log, false, dropped, true).await?;
         Ok(())

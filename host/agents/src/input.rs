@@ -6,7 +6,7 @@ use types::neutral::Part;
 use types::session::{CallOutcome, Input, Logged, Required, Session, SessionEvent};
 use types::{Error, ErrorCode};
 
-use crate::log::{Added, By};
+use crate::log::{Added, By, LARGEST};
 use crate::{Agents, Whole, id, log, next};
 
 /// How often an input is tried again that others were faster than.
@@ -47,6 +47,13 @@ impl Agents {
             }
             if events.is_empty() {
                 return self.session(caller, id).await;
+            }
+            let says = events
+                .iter()
+                .any(|it| matches!(it, SessionEvent::Said { .. }));
+            if says && log.size > LARGEST {
+                let message = format!("the session has more than {LARGEST} bytes: begin a new one");
+                return Err(Error::new(ErrorCode::TooLarge, message));
             }
             let added = log.append(&self.store, &self.hub, By::Client, events, true);
             match added.await? {

@@ -15,7 +15,12 @@ const PAGE: u64 = 1000;
 pub(crate) struct Log {
     pub(crate) session: Session,
     pub(crate) events: Vec<Logged>,
+    /// Bytes of the events.
+    pub(crate) size: usize,
 }
+
+/// Most bytes of a session. One that has more takes no messages, and ends where it runs.
+pub(crate) const LARGEST: usize = 32 << 20;
 
 /// Who adds to a log.
 #[derive(Clone, Copy)]
@@ -34,8 +39,12 @@ impl Log {
     /// # Errors
     /// The store's.
     pub(crate) async fn read(store: &Store, id: &str) -> Result<Option<Self>, Error> {
-        let events = read(store, id, None).await?;
-        Ok(Session::of(id, &events).map(|session| Self { session, events }))
+        let (events, size) = read_sized(store, id, None).await?;
+        Ok(Session::of(id, &events).map(|session| Self {
+            session,
+            events,
+            size,
+        }))
     }
 
     /// Reads what was added.
@@ -44,7 +53,9 @@ impl Log {
     /// The store's.
     pub(crate) async fn refresh(&mut self, store: &Store) -> Result<(), Error> {
         let last = self.events.last().map(|logged| logged.number);
-        for logged in read(store, &self.session.id, last).await? {
+        let (more, size) = read_sized(store, &self.session.id, last).await?;
+        self.size += size;
+        for logged in more {
             self.session.apply(&logged);
             self.events.push(logged);
         }
@@ -107,6 +118,7 @@ impl Log {
             hub.tell(&self.session.id, News::Logged(logged.clone()));
             self.events.push(logged);
         }
+        self.size += texts.iter().map(String::len).sum::<usize>();
         Ok(Added::Done)
     }
 }
@@ -126,13 +138,22 @@ pub(crate) enum Added {
 pub(crate) async fn read(
     store: &Store,
     id: &str,
-    mut after: Option<u64>,
+    after: Option<u64>,
 ) -> Result<Vec<Logged>, Error> {
-    let mut all = Vec::new();
+    Ok(read_sized(store, id, after).await?.0)
+}
+
+async fn read_sized(
+    store: &Store,
+    id: &str,
+    mut after: Option<u64>,
+) -> Result<(Vec<Logged>, usize), Error> {
+    let (mut all, mut size) = (Vec::new(), 0);
     loop {
         let page = store.session_events(id, after, PAGE).await?;
         let full = page.len() as u64 == PAGE;
         for (number, at, text) in page {
+            size += text.len();
             let event = serde_json::from_str(&text).map_err(|error| {
                 let message =
                     format!("event {number} of the session {id:?} can't be read: {error}");
@@ -142,7 +163,7 @@ pub(crate) async fn read(
             all.push(Logged { number, at, event });
         }
         if !full {
-            return Ok(all);
+            return Ok((all, size));
         }
     }
 }

@@ -8,6 +8,10 @@ use types::{Error, ErrorCode};
 use crate::grants::is_configured;
 use crate::{Agents, Page, id, log, not_found};
 
+/// Most seconds and steps of a turn of an agent that a client made. The operator's may have more.
+const SECONDS: u64 = 3600;
+const STEPS: u32 = 200;
+
 impl Agents {
     /// An agent that the caller may use: of the configuration, or one that they made.
     ///
@@ -113,6 +117,11 @@ impl Agents {
         if !caller.may(&agent.model) || agent.model.starts_with("agent/") {
             let message = format!("there is no model {:?}", agent.model);
             return Err(Error::new(ErrorCode::NotFound, message).at("model"));
+        }
+        let limits = &agent.limits;
+        if limits.seconds > SECONDS || limits.steps > STEPS {
+            let message = format!("a turn has at most {SECONDS} seconds and {STEPS} steps");
+            return Err(Error::bad_request(message).at("limits"));
         }
         let offered = self.tools.list(|tool| caller.may_call(tool)).await;
         let idle = agent.tools.iter().chain(&agent.approve).find(|rule| {

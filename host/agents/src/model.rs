@@ -1,6 +1,6 @@
 //! An agent as a model: `agent/NAME`. A session for each request, which begins with what the client sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_stream::stream;
 use calls::{Caller, Reply, Request, hosted_pair};
@@ -12,8 +12,8 @@ use types::neutral::{
     Sampling, Started, Tool, ToolCall, Usage, Warning, WholePart,
 };
 use types::session::{
-    Agent, CallOutcome, Function, Live, LiveKind, Logged, Required, Session, SessionEvent, Tokens,
-    TurnOutcome,
+    Agent, CallOutcome, Function, Live, LiveKind, Logged, Required, Session, SessionEvent, Status,
+    Tokens, TurnOutcome,
 };
 use types::tool::{CallResult, ToolContent};
 use types::{Error, ErrorCode};
@@ -189,9 +189,47 @@ fn history(agent: &mut Agent, messages: Vec<Message>) -> Result<Vec<SessionEvent
             }
         }
     }
+    answered(&events)?;
     match turn {
         Some(_) => Ok(events),
         None => Err(Error::bad_request("there is no message to answer").at("messages")),
+    }
+}
+
+/// Each call that the client tells of has one result: one without would be run for the client, and no model had asked for it.
+fn answered(events: &[SessionEvent]) -> Result<(), Error> {
+    let mut results: HashMap<&str, u32> = HashMap::new();
+    for event in events {
+        if let SessionEvent::CallEnded { call, .. } = event {
+            *results.entry(call).or_default() += 1;
+        }
+    }
+    let mut known = HashSet::new();
+    let parts = events.iter().filter_map(|event| match event {
+        SessionEvent::Answered { parts, .. } => Some(parts),
+        _ => None,
+    });
+    for part in parts.flatten() {
+        let Content::ToolCall(call) = &part.content else {
+            continue;
+        };
+        if call.by_provider {
+            continue;
+        }
+        if !known.insert(call.id.as_str()) || results.get(call.id.as_str()) != Some(&1) {
+            let message = format!(
+                "the call {:?} must have one result, and an id of its own",
+                call.id
+            );
+            return Err(Error::bad_request(message).at("messages"));
+        }
+    }
+    match results.keys().find(|call| !known.contains(*call)) {
+        Some(call) => {
+            let message = format!("the result of {call:?} belongs to no call");
+            Err(Error::bad_request(message).at("messages"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -365,14 +403,17 @@ impl Speaking {
                 TurnOutcome::Cancelled => {
                     return Err(Error::new(ErrorCode::Cancelled, "the turn was cancelled"));
                 }
-                TurnOutcome::Failed { code, message } => {
-                    let code = match code.as_str() {
-                        "budget_reached" => ErrorCode::RateLimited,
-                        _ => ErrorCode::Upstream,
-                    };
-                    return Err(Error::new(code, message.clone()));
+                TurnOutcome::Failed { message, .. } => {
+                    return Err(Error::new(ErrorCode::Upstream, message.clone()));
                 }
             },
+            SessionEvent::Closed { status, message } => {
+                let code = match status {
+                    Status::BudgetReached => ErrorCode::RateLimited,
+                    _ => ErrorCode::Upstream,
+                };
+                return Err(Error::new(code, message.clone()));
+            }
             _ => {}
         }
         if !self.over && self.waits() {

@@ -11,6 +11,12 @@ use types::tool::CallResult;
 /// So many answers in a row that ask for the same and get the same are no progress.
 const SAME: usize = 3;
 
+/// Most calls of an answer that are dealt with.
+pub(crate) const MOST: usize = 100;
+
+/// What the model is told of a call that was dropped.
+pub(crate) const DROPPED: &str = "this call was dropped while it ran: whether it did its work is not known, and it is not repeated";
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Next {
@@ -206,6 +212,7 @@ pub(crate) fn leftovers(session: &Session, log: &[Logged]) -> Vec<SessionEvent> 
     let Some(turn) = session.turn() else {
         return Vec::new();
     };
+    let begun = unknown(log);
     let known = known(log, &turn.id);
     let open: HashSet<&str> = known
         .answers
@@ -220,7 +227,10 @@ pub(crate) fn leftovers(session: &Session, log: &[Logged]) -> Vec<SessionEvent> 
             turn: turn.id.clone(),
             call: call.into(),
             outcome: CallOutcome::Cancelled,
-            result: CallResult::failed("the turn ended before this call had a result"),
+            result: CallResult::failed(match begun.iter().any(|(id, _)| id == call) {
+                true => DROPPED,
+                false => "the turn ended before this call began",
+            }),
         })
         .collect();
     ended.sort_by_key(|event| match event {
@@ -230,13 +240,15 @@ pub(crate) fn leftovers(session: &Session, log: &[Logged]) -> Vec<SessionEvent> 
     ended
 }
 
-/// Milliseconds of a turn in which the agent worked, up to now: waiting for others doesn't count.
+/// Milliseconds of a turn in which the agent worked, up to now: waiting for others doesn't count, nor time in
+/// which no host went on with it.
 pub(crate) fn worked(session: &Session, log: &[Logged], now: i64) -> i64 {
     let Some(turn) = session.turn() else { return 0 };
     let mut state = Session::new(&session.id, session.agent.clone());
     let (mut sum, mut since): (i64, Option<i64>) = (0, None);
     for logged in log {
-        if let Some(since) = since.take() {
+        let gone = matches!(logged.event, SessionEvent::Resumed { .. });
+        if let Some(since) = since.take().filter(|_| !gone) {
             sum += (logged.at - since).max(0);
         }
         state.apply(logged);

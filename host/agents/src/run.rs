@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use store::Lease;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tools::Tool;
 use types::Error;
 use types::neutral::Content;
@@ -14,7 +14,7 @@ use types::tool::CallResult;
 use crate::grants::Grants;
 use crate::hub::News;
 use crate::link::tokens;
-use crate::log::{Added, By, Log, now};
+use crate::log::{Added, By, LARGEST, Log, now};
 use crate::next::{self, Next};
 use crate::telling::Telling;
 use crate::{Agents, id, prompt};
@@ -45,12 +45,15 @@ impl Agents {
         let alive = async {
             let mut third = interval(self.lease / 3);
             third.tick().await;
+            let mut renewed = Instant::now();
             loop {
                 third.tick().await;
                 match self.store.session_renew(lease, self.lease).await {
-                    Ok(true) => {}
+                    Ok(true) => renewed = Instant::now(),
                     // Whoever has it now goes on; what runs here is dropped.
                     Ok(false) => return Stop::Lost,
+                    // The store may come back before the lease is over.
+                    Err(_) if renewed.elapsed() < self.lease => {}
                     Err(error) => return Stop::Failed(error),
                 }
             }
@@ -81,6 +84,11 @@ impl Agents {
         self.recover(lease, &mut log).await?;
         loop {
             log.refresh(&self.store).await?;
+            if log.size > LARGEST && !log.session.is_over() {
+                let message = format!("the session has more than {LARGEST} bytes: begin a new one");
+                self.close(lease, &mut log, Status::Failed, message).await?;
+                continue;
+            }
             let grants = match self.grants(&lease.owner, &log.session.agent) {
                 Ok(grants) => Some(grants),
                 Err(_) if log.session.is_over() => None,
@@ -157,7 +165,10 @@ impl Agents {
         let Some(turn) = log.session.turn().map(|turn| turn.id.clone()) else {
             return Ok(());
         };
-        if unknown.is_empty() {
+        // Nobody went on with it for as long: that is no work of the turn's.
+        let idle = now() - log.session.updated;
+        let idle = Duration::from_millis(idle.max(0).unsigned_abs()) > self.lease;
+        if unknown.is_empty() && !(idle && log.session.status == Status::InProgress) {
             return Ok(());
         }
         let mut events = vec![SessionEvent::Resumed {

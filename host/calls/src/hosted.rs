@@ -209,6 +209,10 @@ impl Loop {
             self.over = true;
             return Ok(());
         }
+        if self.steps >= STEPS {
+            let message = format!("the model asked for tools {STEPS} times and gave no answer");
+            return Err(Error::new(ErrorCode::Upstream, message));
+        }
         let results = self.run(&ours).await;
         // The client answers its own calls, and sends the conversation again.
         if !theirs.is_empty() {
@@ -216,10 +220,6 @@ impl Loop {
                 .push_back(Event::Finished(Finished { choice: 0, reason }));
             self.over = true;
             return Ok(());
-        }
-        if self.steps >= STEPS {
-            let message = format!("the model asked for tools {STEPS} times and gave no answer");
-            return Err(Error::new(ErrorCode::Upstream, message));
         }
         self.request
             .messages
@@ -247,7 +247,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Runs calls, all at a time, and shows each with its result as it ends. The results, in the order of the calls.
+    /// Runs calls, all at a time, and shows them with their results, in the order in which they end. The results, in the order of the calls.
     async fn run(&mut self, calls: &[ToolCall]) -> Vec<Part> {
         let link: Arc<dyn Link> = Arc::new(RequestLink {
             calls: self.calls.clone(),

@@ -67,6 +67,11 @@ impl Store {
                         connection.execute("pragma journal_mode = wal").await?;
                         // What was told survives a kill of this program; the power's failure may cost the last moment.
                         connection.execute("pragma synchronous = normal").await?;
+                    } else {
+                        // A host that is frozen in the middle of a change must not keep what it holds from the others.
+                        connection
+                            .execute("set idle_in_transaction_session_timeout = '10s'")
+                            .await?;
                     }
                     Ok(())
                 })
