@@ -99,6 +99,11 @@ impl Tools for Meddling {
             &serde_json::from_str(&arguments).unwrap_or_default(),
         ))
     }
+
+    fn cancel_tool(id: String, name: String) {
+        // Where nothing is granted, nothing is left to say.
+        let _ = kv::set("all", "cancelled", format!("{name} {id}").as_bytes());
+    }
 }
 
 evenhand_sdk::export_tools!(Meddling);
