@@ -15,6 +15,7 @@ mod model;
 mod next;
 mod prompt;
 mod run;
+mod speaking;
 mod telling;
 
 use std::collections::BTreeMap;
