@@ -208,7 +208,8 @@ impl Agents {
         };
         let mut events = next::leftovers(&log.session, &log.events);
         events.push(SessionEvent::TurnEnded { turn, outcome });
-        self.add(lease, log, false, events, true).await?;
+        // With it nothing is to be done any more; a client's next message says that there is.
+        self.add(lease, log, false, events, false).await?;
         Ok(())
     }
 
@@ -221,7 +222,7 @@ impl Agents {
     ) -> Result<(), Stop> {
         let mut events = next::leftovers(&log.session, &log.events);
         events.push(SessionEvent::Closed { status, message });
-        self.add(lease, log, false, events, true).await?;
+        self.add(lease, log, false, events, false).await?;
         Ok(())
     }
 

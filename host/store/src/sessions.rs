@@ -120,7 +120,7 @@ impl Store {
         let mut all = self.pool.begin().await.map_err(failed)?;
         // It locks the row, so that nobody else adds to the session or takes it until these events are there.
         let row = sqlx::query(self.words(
-            "update sessions set next = next + $1, status = $2, wants = $3, updated = $4
+            "update sessions set next = next + $1, status = $2, wants = $3, updated = case when $1 > 0 then $4 else updated end
              where id = $5 and next = coalesce($6, next)
              and ($7 is null or (lease_host = $7 and lease_epoch = $8 and lease_until > clock()))
              returning next",
