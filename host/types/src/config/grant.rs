@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use serde::de::{self, DeserializeOwned};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::StoreUrl;
@@ -186,7 +186,7 @@ fn table<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 /// How a secret is attached.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AttachAs {
     /// `authorization: Bearer …`
@@ -213,6 +213,18 @@ impl Origin {
     /// Does this URL belong to it?
     pub fn holds(&self, url: &Url) -> bool {
         self.0 == url.origin()
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for EgressRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -258,6 +270,15 @@ impl EgressRule {
             } else {
                 path == self.path
             }
+    }
+
+    /// Does the rule allow all that another allows?
+    pub fn covers(&self, other: &Self) -> bool {
+        let path = match self.any_rest {
+            true => other.path.starts_with(&self.path),
+            false => !other.any_rest && other.path == self.path,
+        };
+        path && self.method == other.method && self.origin == other.origin
     }
 
     /// The rule names an address itself, so that a private one is meant.
