@@ -144,15 +144,20 @@ impl Catalog {
     /// Gives all calls to the revision on trial.
     ///
     /// # Errors
-    /// There is no such plugin, or nothing on trial; not the revision of this number, where one is meant.
-    pub async fn promote(
+    /// There is no such plugin, or nothing on trial.
+    pub async fn promote(&self, name: &str, who: Who) -> anyhow::Result<Status> {
+        self.may_change()?;
+        self.promote_one(name, None, who).await
+    }
+
+    /// The same, of no other revision than that of this number.
+    pub(crate) async fn promote_one(
         &self,
         name: &str,
         number: Option<u64>,
         who: Who,
     ) -> anyhow::Result<Status> {
         let _swap = self.swapping.lock().await;
-        self.may_change()?;
         let now = self.current.load_full();
         let mut next = (*now).clone();
         let (Some(canary), Some(old)) = (

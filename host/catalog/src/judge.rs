@@ -21,7 +21,7 @@ pub async fn judge(catalog: Arc<Catalog>) {
                 }
                 Verdict::Promote => {
                     let number = Some(canary.revision.number);
-                    if let Err(error) = catalog.promote(name, number, Who::Host).await {
+                    if let Err(error) = catalog.promote_one(name, number, Who::Host).await {
                         tracing::error!(plugin = name, "not promoted: {error:#}");
                     }
                 }

@@ -119,7 +119,7 @@ async fn promote(
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
 ) -> Response {
-    let promoted = catalog.promote(&name, None, who).await;
+    let promoted = catalog.promote(&name, who).await;
     answer(&catalog, Some(&name), promoted, StatusCode::OK)
 }
 
