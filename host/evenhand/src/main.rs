@@ -4,8 +4,11 @@ mod audit_log;
 mod check;
 mod compiling;
 mod inspect;
+mod key;
 mod powers;
+mod publish;
 mod serve;
+mod sign;
 mod witness;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +57,29 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Makes keys that sign components.
+    Key {
+        #[command(subcommand)]
+        task: key::Task,
+    },
+    /// Signs a component: a file, whose signature is written beside it; or an artifact in a registry, which holds its signatures.
+    Sign {
+        /// FILE.wasm, or oci://HOST/REPOSITORY:TAG or …@sha256:DIGEST.
+        what: String,
+        /// The private key, such as `acme.key`.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Stores a component in an OCI registry, and prints the reference that is pinned to it.
+    Publish {
+        /// The component, as `evenhand build` makes it.
+        file: PathBuf,
+        /// oci://HOST/REPOSITORY:TAG
+        reference: String,
+        /// The private key to sign it with.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -67,6 +93,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Fails where one is there already, which none is.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -106,11 +134,23 @@ fn run(command: Command) -> Result<ExitCode> {
                 inspect::inspect(&file, config, sandbox).await
             })
         }
+        Command::Key { task } => key::run(task),
+        Command::Sign { what, key } => alone(sign::sign(&what, &key)),
+        Command::Publish {
+            file,
+            reference,
+            key,
+        } => alone(publish::publish(&file, &reference, key.as_deref())),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Runs a command that needs no sandbox.
+fn alone(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    runtime("io", || {})?.block_on(command)
 }
 
 /// Runs a command with a sandbox as a configuration file wants it.
