@@ -14,9 +14,6 @@ use zeroize::Zeroizing;
 use crate::transport::{LARGEST_TEXT, is_local};
 use crate::{Reference, Registry, RegistryError, digest};
 
-/// Where Docker keeps the credentials of its own registry.
-const DOCKER_HUB: &str = "https://index.docker.io/v1/";
-
 /// Dealings with one repository.
 pub(crate) struct Access<'a> {
     registry: &'a Registry,
@@ -305,10 +302,12 @@ impl<'a> Access<'a> {
     /// What `docker login` left for this registry: its helpers are programs, which take their time.
     async fn credential(&self) -> Option<DockerCredential> {
         let host = self.reference.host().to_owned();
-        let names = match host.as_str() {
-            "index.docker.io" => vec![DOCKER_HUB.to_owned(), host],
-            _ => vec![host],
-        };
+        // `docker login` writes the host; for Docker's own registry, and where people wrote it themselves, a URL.
+        let names = [
+            host.clone(),
+            format!("https://{host}"),
+            format!("https://{host}/v1/"),
+        ];
         let look = move || {
             let mut all = names.iter();
             all.find_map(|name| docker_credential::get_credential(name).ok())
@@ -339,7 +338,7 @@ impl<'a> Access<'a> {
 
     /// It answers what no registry should.
     fn strange(&self, fault: &str) -> RegistryError {
-        RegistryError::Unreachable {
+        RegistryError::Strange {
             host: self.reference.host().to_owned(),
             fault: fault.to_owned(),
         }

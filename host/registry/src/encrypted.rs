@@ -114,7 +114,8 @@ fn cipher(cost: Scrypt, password: &[u8], salt: &[u8]) -> Result<XSalsa20Poly1305
         .n
         .checked_mul(u64::from(cost.r))
         .and_then(|n| n.checked_mul(128));
-    if !cost.n.is_power_of_two()
+    if cost.n < 2
+        || !cost.n.is_power_of_two()
         || memory.is_none_or(|memory| memory > MOST_MEMORY)
         || !(1..=MOST_ROUNDS).contains(&cost.p)
     {

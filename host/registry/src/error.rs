@@ -20,6 +20,14 @@ pub enum RegistryError {
         /// Why.
         fault: String,
     },
+    /// It wants what a registry shouldn't.
+    #[error("the registry {host} answers what none should, and is not followed: {fault}")]
+    Strange {
+        /// The registry.
+        host: String,
+        /// What.
+        fault: String,
+    },
     /// It answers too slowly.
     #[error("the registry {host} was too slow: {what} took longer than {seconds} s")]
     TooSlow {

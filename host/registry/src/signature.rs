@@ -15,7 +15,7 @@ use crate::{Reference, SigningKey};
 pub(crate) const TYPE: &str = "cosign container image signature";
 
 /// Longest signature, in characters of base64; one of P-256 has 96.
-pub(crate) const LONGEST: usize = 1024;
+const LONGEST: usize = 1024;
 
 /// A signature that came with a component. Whose it is, is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
