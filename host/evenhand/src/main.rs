@@ -4,9 +4,12 @@ mod audit_log;
 mod check;
 mod compiling;
 mod inspect;
+mod key;
 mod plugin;
 mod powers;
+mod publish;
 mod serve;
+mod sign;
 mod table;
 mod witness;
 
@@ -63,6 +66,29 @@ enum Command {
         #[command(subcommand)]
         task: plugin::Task,
     },
+    /// Makes keys that sign components.
+    Key {
+        #[command(subcommand)]
+        task: key::Task,
+    },
+    /// Signs a component: a file, whose signature is written beside it; or an artifact in a registry, which holds its signatures.
+    Sign {
+        /// FILE.wasm, or oci://HOST/REPOSITORY:TAG or …@sha256:DIGEST.
+        what: String,
+        /// The private key, such as `acme.key`.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Stores a component in an OCI registry, and prints the reference that is pinned to it.
+    Publish {
+        /// The component, as `evenhand build` makes it.
+        file: PathBuf,
+        /// oci://HOST/REPOSITORY:TAG
+        reference: String,
+        /// The private key to sign it with.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -81,6 +107,8 @@ pub(crate) fn builtin(_name: &str) -> Option<(&'static [u8], Option<&'static str
 }
 
 fn main() -> ExitCode {
+    // Fails where one is there already, which none is.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     // Whoever speaks TLS by reqwest uses this; an error says that it is there.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -122,12 +150,24 @@ fn run(command: Command) -> Result<ExitCode> {
                 inspect::inspect(&file, config, sandbox).await
             })
         }
-        Command::Plugin { host, task } => runtime("io", || {})?.block_on(plugin::run(host, task)),
+        Command::Plugin { host, task } => alone(plugin::run(host, task)),
+        Command::Key { task } => key::run(task),
+        Command::Sign { what, key } => alone(sign::sign(&what, &key)),
+        Command::Publish {
+            file,
+            reference,
+            key,
+        } => alone(publish::publish(&file, &reference, key.as_deref())),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Runs a command that needs no sandbox.
+fn alone(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    runtime("io", || {})?.block_on(command)
 }
 
 /// Runs a command with a sandbox as a configuration file wants it.
