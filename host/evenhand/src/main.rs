@@ -1,9 +1,12 @@
 //! The `evenhand` binary.
 
 mod audit_log;
+mod build;
 mod check;
 mod compiling;
 mod inspect;
+mod kit;
+mod new;
 mod powers;
 mod serve;
 mod witness;
@@ -53,6 +56,31 @@ enum Command {
         /// A configuration file, whose entries for this component are told.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Makes a plugin's project, in a folder of its name, that builds and passes its tests.
+    New {
+        /// What it is.
+        kind: new::Kind,
+        /// Its name: `publisher/plugin`, or `plugin`.
+        name: String,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
+    },
+    /// Builds a plugin's project: runs the commands of its plugin.toml, and puts its manifest into the component, PLUGIN.wasm.
+    Build {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Writes the folder `evenhand` of a plugin's project anew: the contract of this version, and what the language needs of it.
+    Sdk {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
     },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
@@ -106,6 +134,9 @@ fn run(command: Command) -> Result<ExitCode> {
                 inspect::inspect(&file, config, sandbox).await
             })
         }
+        Command::New { kind, name, lang } => new::run(kind, &name, lang),
+        Command::Build { folder } => build::run(&folder),
+        Command::Sdk { folder, lang } => kit::run(&folder, lang),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)
