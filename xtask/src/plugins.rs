@@ -2,7 +2,7 @@
 //! `tests/plugins/NAME`, which only examples and tests load.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -11,8 +11,8 @@ use crate::{cargo, root, run, step};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// A plugin's folder in `target/plugins`, and its name.
-type Plugin = (&'static str, String);
+/// A plugin's folder in `target/plugins`, its name, and where its sources are.
+type Plugin = (&'static str, String, PathBuf);
 
 /// Builds all of them and puts each at `target/plugins/NAME.wasm`, those of examples at `target/plugins/examples/NAME.wasm`, those of
 /// tests at `target/plugins/test/NAME.wasm`.
@@ -21,14 +21,20 @@ pub(crate) fn build() -> Result<()> {
     let plugins = plugins()?;
     let packages = plugins
         .iter()
-        .map(|(_, name)| format!("--package=plugin-{name}"));
+        .map(|(_, name, _)| format!("--package=plugin-{name}"));
     run(cargo()
         .args(["build", "--profile=plugin", "--target", TARGET])
         .args(packages))?;
     let built = root().join("target").join(TARGET).join("plugin");
-    for (folder, name) in plugins {
+    for (folder, name, sources) in plugins {
         let from = built.join(format!("plugin_{}.wasm", name.replace('-', "_")));
-        put(&from, folder, &format!("{name}.wasm"))?;
+        let mut component = read(&from)?;
+        // As `evenhand build` does. Those of tests have none.
+        if sources.join(manifest::FILE).exists() {
+            let project = manifest::Project::open(&sources)?;
+            component = manifest::embed(component, &project.plugin)?;
+        }
+        write(component, folder, &format!("{name}.wasm"))?;
     }
     Ok(())
 }
@@ -61,13 +67,20 @@ pub(crate) fn attacks() -> Result<()> {
     put(&library, "hostile", "resolver.so")
 }
 
-/// Copies a file that was built into a folder of `target/plugins`. A running host sees a whole file or none, and nothing where
-/// nothing changed.
-fn put(from: &Path, folder: &str, name: &str) -> Result<()> {
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("{} is missing", file.display()))
+}
+
+/// Copies a file that was built into a folder of `target/plugins`.
+pub(crate) fn put(from: &Path, folder: &str, name: &str) -> Result<()> {
+    write(read(from)?, folder, name)
+}
+
+/// Writes a file into a folder of `target/plugins`. A running host sees a whole file or none, and nothing where nothing changed.
+fn write(new: Vec<u8>, folder: &str, name: &str) -> Result<()> {
     let folder = root().join("target/plugins").join(folder);
     fs::create_dir_all(&folder)?;
     let to = folder.join(name);
-    let new = fs::read(from).with_context(|| format!("{} is missing", from.display()))?;
     if fs::read(&to).ok().as_ref() != Some(&new) {
         let part = folder.join(format!(".{name}.part"));
         fs::write(&part, new)?;
@@ -95,7 +108,8 @@ fn find(parent: &Path, folder: &'static str, plugins: &mut Vec<Plugin>) -> Resul
     for plugin in fs::read_dir(parent)? {
         let plugin = plugin?;
         if plugin.path().join("Cargo.toml").exists() {
-            plugins.push((folder, plugin.file_name().to_string_lossy().into_owned()));
+            let name = plugin.file_name().to_string_lossy().into_owned();
+            plugins.push((folder, name, plugin.path()));
         }
     }
     Ok(())

@@ -52,8 +52,21 @@ def schema(properties):
     )
 
 
+def failure(code, message):
+    return Err(Error(code, message, None, None, None))
+
+
+def calendar():
+    """The operator's; a wrong one is told when the plugin is loaded."""
+    try:
+        return Calendar(**json.loads(config.get()))
+    except (TypeError, Wrong) as wrong:
+        raise failure(ErrorCode.INTERNAL, f"its `config`: {wrong}")
+
+
 class Tools(Contract):
     def list_tools(self):
+        calendar()
         return [
             ToolInfo(
                 name=name,
@@ -71,10 +84,9 @@ class Tools(Contract):
 
     def call_tool(self, id, name, arguments):
         if name not in TOOLS:
-            raise Err(Error(ErrorCode.NOT_FOUND, f"there is no tool {name!r}", None, None, None))
+            raise failure(ErrorCode.NOT_FOUND, f"there is no tool {name!r}")
         try:
-            calendar = Calendar(**json.loads(config.get()))
-            found = json.dumps(TOOLS[name][0](calendar, json.loads(arguments)))
+            found = json.dumps(TOOLS[name][0](calendar(), json.loads(arguments)))
         except Wrong as wrong:
             # The model reads it, and may try again.
             return CallResult([ToolContent_Text(str(wrong))], structured=None, is_error=True)
