@@ -26,7 +26,7 @@ pub(crate) fn build() -> Result<()> {
         let name = name(&project);
         let built = root().join("target/languages").join(&name);
         let folder = built.join(&hash(&project)?[..16]);
-        let component = folder.join("component.wasm");
+        let component = folder.join("complete.wasm");
         if !component.exists() {
             // What an interrupted run or another state left.
             let _ = fs::remove_dir_all(&built);

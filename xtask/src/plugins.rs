@@ -114,3 +114,59 @@ fn find(parent: &Path, folder: &'static str, plugins: &mut Vec<Plugin>) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// Each plugin of ours with what a manifest must be for: not those of tests.
+    fn published() -> Vec<(String, manifest::Project)> {
+        let ours = plugins().unwrap().into_iter();
+        let ours = ours.filter(|(folder, _, _)| *folder != "test");
+        ours.map(|(_, name, sources)| (name, manifest::Project::open(&sources).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn each_plugin_has_its_manifest() {
+        let all = published();
+        assert!(all.len() >= 13);
+        for (name, project) in all {
+            assert_eq!(project.plugin.name.to_string(), format!("evenhand/{name}"));
+            let file = format!("plugin_{}.wasm", name.replace('-', "_"));
+            assert!(project.build.component.ends_with(file), "{name}");
+            assert!(project.plugin.config.is_some(), "{name}");
+        }
+    }
+
+    /// The manifest's schema and docs/config.md have the same keys.
+    #[test]
+    fn schemas_have_the_keys_that_are_documented() {
+        let docs = fs::read_to_string(root().join("docs/config.md")).unwrap();
+        let (_, table) = docs.split_once("## What our own plugins read").unwrap();
+        let mut documented: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut plugin = "";
+        let rows = table.lines().skip_while(|line| !line.starts_with("| `"));
+        for row in rows.take_while(|line| line.starts_with('|')) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            if !cells[1].is_empty() {
+                plugin = cells[1].trim_matches('`');
+            }
+            let keys = cells[2].split('`').skip(1).step_by(2);
+            documented.entry(plugin).or_default().extend(keys);
+        }
+        assert_eq!(documented.len(), 11, "{documented:?}");
+        for (name, project) in published() {
+            let Some(keys) = documented.get(name.as_str()) else {
+                continue;
+            };
+            let config = project.plugin.config.unwrap();
+            let properties = config["properties"].as_object();
+            let properties = properties.into_iter().flat_map(|it| it.keys());
+            let properties: BTreeSet<&str> = properties.map(String::as_str).collect();
+            assert_eq!(*keys, properties, "{name}");
+        }
+    }
+}
