@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
+mod languages;
 mod models;
 mod node;
 mod plugins;

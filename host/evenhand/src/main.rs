@@ -1,10 +1,13 @@
 //! The `evenhand` binary.
 
 mod audit_log;
+mod build;
 mod check;
 mod compiling;
 mod inspect;
 mod key;
+mod kit;
+mod new;
 mod plugin;
 mod powers;
 mod publish;
@@ -89,6 +92,31 @@ enum Command {
         #[arg(long)]
         key: Option<PathBuf>,
     },
+    /// Makes a plugin's project, in a folder of its name, that builds and passes its tests.
+    New {
+        /// What it is.
+        kind: new::Kind,
+        /// Its name: `publisher/plugin`, or `plugin`.
+        name: String,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
+    },
+    /// Builds a plugin's project: runs the commands of its plugin.toml, and puts its manifest into the component, PLUGIN.wasm.
+    Build {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Writes the folder `evenhand` of a plugin's project anew: the contract of this version, and what the language needs of it.
+    Sdk {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -156,6 +184,9 @@ fn run(command: Command) -> Result<ExitCode> {
             reference,
             key,
         } => alone(publish::publish(&file, &reference, key.as_deref())),
+        Command::New { kind, name, lang } => new::run(kind, &name, lang),
+        Command::Build { folder } => build::run(&folder),
+        Command::Sdk { folder, lang } => kit::run(&folder, lang),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)
