@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
+mod contract;
 mod models;
 mod node;
 mod plugins;
@@ -34,6 +35,8 @@ enum Task {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Publishes the contract of wit/ under its version: tests/contract/VERSION, which stays as it is from then on.
+    Contract,
     /// Measures what the host costs, beside the vendor alone.
     Bench,
     /// Runs every test.
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Task::Plugins => plugins::build(),
         Task::Serve { args } => serve(&args),
         Task::Example { args } => example(&args),
+        Task::Contract => contract::publish(),
         Task::Bench => bench(),
         Task::Test {
             suite: None,

@@ -10,6 +10,7 @@ mod body;
 mod broker;
 mod call;
 mod compile;
+mod contract;
 mod convert;
 mod credential;
 mod drain;
@@ -44,6 +45,7 @@ mod witness;
 
 pub use body::Body;
 pub use compile::{Cache, Compiler, Replaced, compile_from_stdin, read_component};
+pub use contract::contracts;
 pub use egress::Secrets;
 pub use engine::Sandbox;
 pub use forward::Forwarded;
