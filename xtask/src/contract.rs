@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
-use crate::{plugins, root, step};
+use crate::{plugins, root, said, step};
 
 /// Keeps the contract of this checkout under its version. What is kept already is not touched: it was published.
 pub(crate) fn publish() -> Result<()> {
@@ -56,19 +55,4 @@ fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What a program says, without the end of its line.
-fn said(program: &str, args: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(root())
-        .output();
-    let output = output.with_context(|| format!("could not start {program}"))?;
-    ensure!(
-        output.status.success(),
-        "{program} {} failed",
-        args.join(" ")
-    );
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

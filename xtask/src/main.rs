@@ -1,6 +1,9 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
 mod contract;
+mod dist;
+#[path = "../../host/evenhand/src/models.rs"]
+#[allow(dead_code, reason = "the binary uses all of it")]
 mod models;
 mod node;
 mod plugins;
@@ -37,6 +40,12 @@ enum Task {
     },
     /// Publishes the contract of wit/ under its version: tests/contract/VERSION, which stays as it is from then on.
     Contract,
+    /// Makes what people install: target/dist/evenhand-VERSION-TARGET.tar.gz.
+    Dist {
+        /// A key that signs the archive and the components in it, as `evenhand sign` takes it.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
     /// Measures what the host costs, beside the vendor alone.
     Bench,
     /// Runs every test.
@@ -62,6 +71,7 @@ fn main() -> Result<()> {
         Task::Serve { args } => serve(&args),
         Task::Example { args } => example(&args),
         Task::Contract => contract::publish(),
+        Task::Dist { key } => dist::make(key.as_deref()),
         Task::Bench => bench(),
         Task::Test {
             suite: None,
@@ -92,6 +102,8 @@ fn serve(args: &[OsString]) -> Result<()> {
 
 fn test() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
+    // They are inside the binary.
+    plugins::build()?;
     run(cargo()
         .arg("clippy")
         .args(WHOLE)
@@ -147,7 +159,7 @@ fn prepare() -> Result<()> {
     binary()
 }
 
-/// The binary and our plugins.
+/// Our plugins, and the binary with them inside.
 fn binary() -> Result<()> {
     plugins::build()?;
     run(cargo().args(["build", "--release", "--package", "evenhand"]))
@@ -162,8 +174,11 @@ fn install(package: &str) -> Result<()> {
     run(cargo().args(["install", "--locked", package]))
 }
 
+/// Cargo, for which our components are parts of the binary: what the tests run is what people install.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.env("EVENHAND_COMPONENTS", root().join("target/plugins"));
+    cargo
 }
 
 /// The workspace's folder.
@@ -175,6 +190,21 @@ fn root() -> PathBuf {
 /// Tells what is done now.
 fn step(what: impl std::fmt::Display) {
     eprintln!("xtask: {what}");
+}
+
+/// What a program says, without the end of its line.
+fn said(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(root())
+        .output();
+    let output = output.with_context(|| format!("could not start {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program} {} failed",
+        args.join(" ")
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// Runs a command in the workspace's root and fails when it fails.

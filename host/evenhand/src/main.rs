@@ -1,15 +1,21 @@
 //! The `evenhand` binary.
 
 mod audit_log;
+mod build;
+mod builtin;
 mod check;
 mod compiling;
+mod default;
+mod dev;
 mod inspect;
+mod models;
 mod plugin;
 mod powers;
 mod serve;
 mod table;
 mod witness;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,10 +38,15 @@ struct Cli {
 enum Command {
     /// Serves what a configuration file names, and follows its changes.
     Serve {
-        /// The configuration file.
-        #[arg(long, default_value = "evenhand.toml")]
-        config: PathBuf,
+        /// The configuration file; absent: evenhand.toml, and where there is none, models of this machine.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Where clients of those connect; operators at the port after it. By default 127.0.0.1:8787.
+        #[arg(long, conflicts_with = "config")]
+        listen: Option<SocketAddr>,
     },
+    /// Fetches the models of the default configuration into ~/.cache/evenhand/models, by Python's pip.
+    Models,
     /// Loads what a configuration file names, and says what each plugin could do. Fails where one would not serve.
     Check {
         /// The configuration file.
@@ -63,6 +74,16 @@ enum Command {
         #[command(subcommand)]
         task: plugin::Task,
     },
+    /// Serves a plugin's project, and builds it again whenever it changes; shows its log, the calls and its requests. What is served
+    /// is in the project's dev.toml; where there is none, the plugin alone, granted what its manifest asks for.
+    Dev {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Where clients connect, where there is no dev.toml; by default 127.0.0.1:8787.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -75,18 +96,17 @@ enum Command {
     },
 }
 
-/// Components inside this program.
-pub(crate) fn builtin(_name: &str) -> Option<(&'static [u8], Option<&'static str>)> {
-    None
-}
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Whoever speaks TLS by reqwest uses this; an error says that it is there.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let shown = match &cli.command {
+        Command::Dev { .. } => dev::SHOWN,
+        _ => "info,rmcp=warn",
+    };
     tracing_subscriber::fmt()
         .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn")),
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(shown)),
         )
         .with_writer(std::io::stderr)
         .init();
@@ -101,8 +121,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve { config } => {
-            let config = absolute(&config)?;
+        Command::Serve { config, listen } => {
+            let config = default::configuration(config.as_deref(), listen)?;
             sandboxed(Some(&config), async |sandbox| {
                 serve::serve(config.clone(), sandbox).await?;
                 Ok(ExitCode::SUCCESS)
@@ -123,6 +143,11 @@ fn run(command: Command) -> Result<ExitCode> {
             })
         }
         Command::Plugin { host, task } => runtime("io", || {})?.block_on(plugin::run(host, task)),
+        Command::Models => {
+            models::fetch()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Dev { folder, listen } => dev::run(&folder, listen),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)

@@ -39,6 +39,7 @@ mod sql;
 mod state;
 mod tool_host;
 mod tools;
+mod traffic;
 mod wasi;
 mod weights;
 mod witness;
