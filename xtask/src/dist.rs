@@ -12,9 +12,12 @@ use crate::{WHOLE, cargo, install, plugins, root, run, said, step};
 /// What is put in as it is, beside the binary and the components.
 const TEXTS: [&str; 5] = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "wit"];
 
-/// The components' folder, and the checksums' file.
+/// The folder of the components, and the file of the checksums.
 const COMPONENTS: &str = "components";
 const SUMS: &str = "SHA256SUMS";
+
+/// The bill of materials.
+const BILL: &str = "evenhand.cdx.json";
 
 /// Makes `target/dist/evenhand-VERSION-TARGET.tar.gz`, the same for the same commit and binary. `key`: signs it, and each component.
 pub(crate) fn make(key: Option<&Path>) -> Result<()> {
@@ -51,7 +54,7 @@ pub(crate) fn make(key: Option<&Path>) -> Result<()> {
         .args(["--strip-debug", "-o"])
         .arg(folder.join("evenhand"))
         .arg(root().join("target/release/evenhand")))?;
-    materials(&folder.join("evenhand.cdx.json"))?;
+    materials(&folder.join(BILL))?;
     fs::write(folder.join(SUMS), sums(&folder, &folder)?)?;
     let archive = pack(&dist, &name)?;
     fs::remove_dir_all(&folder)?;
@@ -81,15 +84,40 @@ fn sign(file: &Path, key: &Path) -> Result<()> {
 /// Everything that is in the binary, in CycloneDX.
 fn materials(to: &Path) -> Result<()> {
     install("cargo-cyclonedx")?;
-    let made = root().join("host/evenhand/evenhand.cdx.json");
+    // It writes one for each crate of the workspace, beside its Cargo.toml.
     run(cargo()
-        .args(["cyclonedx", "--format=json", "--target=all", "--all"])
         .args([
-            "--override-filename=evenhand.cdx",
-            "--manifest-path=host/evenhand/Cargo.toml",
+            "cyclonedx",
+            "--format=json",
+            "--spec-version=1.5",
+            "--all",
+            "--no-build-deps",
+            "--quiet",
         ])
+        .arg(format!(
+            "--override-filename={}",
+            BILL.trim_end_matches(".json")
+        ))
         .env("SOURCE_DATE_EPOCH", when()?))?;
-    fs::rename(&made, to).with_context(|| made.display().to_string())
+    let made = root().join("host/evenhand").join(BILL);
+    let bill = fs::read_to_string(&made).with_context(|| made.display().to_string())?;
+    // Where this checkout is is nobody's business, and another each time.
+    fs::write(to, bill.replace(&*root().to_string_lossy(), ""))?;
+    remove(&root(), BILL)
+}
+
+/// Removes the files of a name from the folders of the checkout.
+fn remove(folder: &Path, name: &str) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let inside = entry.file_type()?.is_dir();
+        if inside && entry.file_name() != "target" && entry.file_name() != ".git" {
+            remove(&entry.path(), name)?;
+        } else if entry.file_name() == name {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// One archive of a folder: names in order, one time and owner for all.

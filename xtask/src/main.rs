@@ -167,7 +167,8 @@ fn binary() -> Result<()> {
 
 /// Installs a tool of cargo's by its package's name, unless it is there.
 fn install(package: &str) -> Result<()> {
-    let there = Command::new(package).arg("--version").output();
+    let command = package.trim_start_matches("cargo-");
+    let there = cargo().args([command, "--version"]).output();
     if there.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
