@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::{WHOLE, cargo, install, plugins, root, run, said, step};
+use crate::{cargo, install, plugins, root, run, said, step, tested};
 
 /// What is put in as it is, beside the binary and the components.
 const TEXTS: [&str; 5] = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "wit"];
@@ -29,13 +29,13 @@ pub(crate) fn make(key: Option<&Path>) -> Result<()> {
             fs::remove_file(&component)?;
         }
     }
-    binary()?;
+    tested()?;
     if let Some(key) = key {
         for component in files(&components)? {
             sign(&component, key)?;
         }
         // The signatures are inside it, too.
-        binary()?;
+        tested()?;
     }
     let name = format!("evenhand-{}-{}", env!("CARGO_PKG_VERSION"), target()?);
     let dist = root().join("target/dist");
@@ -64,11 +64,6 @@ pub(crate) fn make(key: Option<&Path>) -> Result<()> {
     fs::write(dist.join(SUMS), sums(&dist, &dist)?)?;
     step(format_args!("made {}", archive.display()));
     Ok(())
-}
-
-/// The binary with our components inside, as the tests run it.
-fn binary() -> Result<()> {
-    run(cargo().arg("build").args(WHOLE).arg("--bins"))
 }
 
 /// Writes `FILE.sig`.

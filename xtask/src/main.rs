@@ -150,6 +150,11 @@ const WHOLE: [&str; 2] = ["--release", "--workspace"];
 fn whole() -> Result<()> {
     plugins::build()?;
     plugins::attacks()?;
+    tested()
+}
+
+/// The binary as the tests run it, and they: with them its dependencies have other features, and would be built twice.
+fn tested() -> Result<()> {
     run(cargo().arg("build").args(WHOLE).args(["--bins", "--tests"]))
 }
 
