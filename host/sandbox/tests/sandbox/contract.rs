@@ -17,6 +17,7 @@ use types::tool::{
 };
 use types::{Error, ErrorCode};
 
+use crate::outside::SECRET;
 use crate::support::{World, fails, file, request, says};
 use crate::vendor::Vendor;
 
@@ -74,7 +75,7 @@ async fn load(
         .grant
         .secrets
         .keys()
-        .map(|name| (name.clone(), "sk-1".to_owned().into()))
+        .map(|name| (name.clone(), SECRET.to_owned().into()))
         .collect();
     let databases = databases
         .iter()
@@ -203,7 +204,7 @@ async fn forwards(provider: &Arc<Plugin>, vendor: &Vendor) {
         ),
         ("POST", "/streamed/openai-chat/m?a=b", "as it came")
     );
-    assert_eq!(seen.header("authorization"), Some("Bearer sk-1"));
+    assert_eq!(seen.header("authorization"), Some(&*format!("Bearer {SECRET}")));
     assert_eq!(seen.header("x-field"), Some("1"));
 }
 
@@ -281,7 +282,7 @@ fn tools_of_each_version_do_all_that_they_could() {
             offers(&tools).await;
             works(&tools).await;
             let seen = vendor.last().0.unwrap();
-            assert_eq!(seen.header("authorization"), Some("Bearer sk-1"));
+            assert_eq!(seen.header("authorization"), Some(&*format!("Bearer {SECRET}")));
         });
     }
 }
