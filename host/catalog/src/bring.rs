@@ -231,20 +231,16 @@ impl Catalog {
         let begun = self.history.begin(name, &fetched, &about, may_load).await;
         let (number, stage) = begun?;
         // What serves goes on serving while it is loaded anew, for another grant.
-        let serves = matches!(stage, Stage::Serving | Stage::Draining);
-        let step = async |stage: Stage, reason: Option<&str>| match serves {
-            true => Ok(()),
-            false => self.history.step(name, number, stage, reason).await,
+        let record = match stage {
+            Stage::Serving | Stage::Draining => None,
+            _ => Some(number),
         };
         let digest = fetched.digest;
-        let loaded = async {
-            verified?;
-            step(Stage::Verified, None).await?;
-            let told = async |stage| step(stage, None).await;
-            parts.load(fetched.bytes, &self.sandbox, told).await
+        let loaded = match verified {
+            Ok(_) => self.load(name, record, &parts, fetched.bytes).await,
+            Err(error) => Err(error),
         };
-        let loaded = loaded.await.with_context(|| source);
-        match loaded {
+        match loaded.context(source) {
             Ok(plugin) => Ok(Arc::new(Revision::from(Loaded {
                 plugin,
                 digest,
@@ -255,9 +251,40 @@ impl Catalog {
                 judge: self.judge.clone(),
             }))),
             Err(error) => {
-                step(Stage::Failed, Some(&format!("{error:#}"))).await?;
+                let reason = format!("{error:#}");
+                self.step(name, record, Stage::Failed, Some(&reason)).await?;
                 Err(error)
             }
+        }
+    }
+
+    /// Compiles and probes a component that may be loaded.
+    async fn load(
+        &self,
+        name: &str,
+        record: Option<u64>,
+        parts: &Parts,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<Arc<sandbox::Plugin>> {
+        self.step(name, record, Stage::Verified, None).await?;
+        let compiled = parts.compile(bytes, &self.sandbox).await?;
+        self.step(name, record, Stage::Compiled, None).await?;
+        let plugin = parts.probe(compiled, &self.sandbox).await?;
+        self.step(name, record, Stage::Probed, None).await?;
+        Ok(plugin)
+    }
+
+    /// Records how far a revision got, if that is of interest.
+    async fn step(
+        &self,
+        name: &str,
+        record: Option<u64>,
+        stage: Stage,
+        reason: Option<&str>,
+    ) -> anyhow::Result<()> {
+        match record {
+            Some(number) => self.history.step(name, number, stage, reason).await,
+            None => Ok(()),
         }
     }
 }

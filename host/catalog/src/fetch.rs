@@ -42,7 +42,7 @@ pub(crate) async fn fetch(
         Source::File(path) => {
             let path = resolve(folder, path);
             let read = tokio::task::spawn_blocking(move || {
-                let signatures = registry::signatures_beside(&path)?;
+                let signatures = registry::beside(&path)?;
                 anyhow::Ok((sandbox::read_component(&path)?, signatures))
             });
             let (bytes, signatures) = read.await.context("reading it was lost")??;
@@ -60,7 +60,7 @@ pub(crate) async fn fetch(
         Source::Builtin(name) => {
             let (bytes, signature) = builtin(name)
                 .with_context(|| format!("this evenhand has no component {name:?} inside it"))?;
-            let signatures = signature.map(Signature::blob).into_iter().collect();
+            let signatures = signature.and_then(Signature::of_text).into_iter().collect();
             Ok(Fetched::new(bytes.to_vec(), None, signatures))
         }
     }

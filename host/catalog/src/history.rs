@@ -219,23 +219,28 @@ impl History {
         may_load: bool,
     ) -> anyhow::Result<(u64, Stage)> {
         let store = &self.store;
-        if may_load {
-            store.component_put(&fetched.digest, &fetched.bytes).await?;
-        }
         let same = |row: &Recorded| {
             row.digest == fetched.digest
                 && row.about.signatures == about.signatures
                 && row.about.image == about.image
         };
-        if let Some(row) = self.of(plugin).await?.into_iter().find(same) {
-            return Ok((row.number, row.state));
+        let known = self.of(plugin).await?.into_iter().find(same);
+        let begun = match known {
+            Some(row) => (row.number, row.state),
+            None => {
+                let about = serde_json::to_string(about)?;
+                let word = Stage::Loading.word();
+                let number = store
+                    .revision_add(plugin, &fetched.digest, &about, word, now())
+                    .await?;
+                (number, Stage::Loading)
+            }
+        };
+        // After its row, without which it would be forgotten.
+        if may_load {
+            store.component_put(&fetched.digest, &fetched.bytes).await?;
         }
-        let about = serde_json::to_string(about)?;
-        let word = Stage::Loading.word();
-        let number = store
-            .revision_add(plugin, &fetched.digest, &about, word, now())
-            .await?;
-        Ok((number, Stage::Loading))
+        Ok(begun)
     }
 
     /// Records how far a revision got.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use manifest::Manifest;
-use sandbox::{Behind, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
+use sandbox::{Behind, Compiled, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use types::tool::ToolInfo;
 use types::{Error, ErrorCode};
 
 use crate::canary::Outcomes;
-use crate::history::{About, Stage};
+use crate::history::About;
 
 /// A list of models or tools is asked for again after this time, and after a shorter one where there was none to be had.
 const FRESH: Duration = Duration::from_secs(60);
@@ -95,19 +95,24 @@ impl Parts {
             && self.databases == other.databases
     }
 
-    /// Compiles a component and asks it the first questions; `step` is told how far it got.
-    pub(crate) async fn load(
+    /// Makes code of a component.
+    pub(crate) async fn compile(
         &self,
         bytes: Vec<u8>,
         sandbox: &Sandbox,
-        mut step: impl AsyncFnMut(Stage) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Compiled> {
+        sandbox.compile(bytes, self.entry.grant.keep).await
+    }
+
+    /// Gives it what is granted, and asks it the first questions.
+    pub(crate) async fn probe(
+        &self,
+        compiled: Compiled,
+        sandbox: &Sandbox,
     ) -> anyhow::Result<Arc<Plugin>> {
-        let compiled = sandbox.compile(bytes, self.entry.grant.keep).await?;
-        step(Stage::Compiled).await?;
         let plugin = sandbox.link(compiled, &self.entry, &self.secrets, &self.databases);
         let plugin = Arc::new(plugin.await?);
         can_list(&plugin).await?;
-        step(Stage::Probed).await?;
         Ok(plugin)
     }
 }

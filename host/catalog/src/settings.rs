@@ -181,7 +181,7 @@ pub(crate) fn files(now: &Snapshot) -> BTreeSet<PathBuf> {
         Source::File(path) => Some(resolve(folder, path)),
         Source::Oci(_) | Source::Builtin(_) => None,
     });
-    let signed = |file: PathBuf| [registry::signature_file(&file), file];
+    let signed = |file: PathBuf| [registry::file_of(&file), file];
     let trusted = now.config.trust.iter();
     std::iter::once(now.file.path.clone())
         .chain(components.flat_map(signed))

@@ -224,7 +224,7 @@ async fn greet(catalog: &Arc<Catalog>, calls: &Calls, address: SocketAddr) {
         println!("no key is configured: only programs on this machine are served");
     }
     for failed in now
-        .status
+        .status()
         .iter()
         .filter_map(|status| Some((&status.name, status.error.as_ref()?)))
     {
