@@ -32,19 +32,19 @@ pub(crate) fn run(folder: &Path, listen: Option<SocketAddr>) -> Result<ExitCode>
         std::path::absolute(folder).with_context(|| format!("{} is no path", folder.display()))?;
     // A folder that is no project is told at once.
     Project::open(&folder)?;
-    let mut seen = Seen::default();
-    // There is nothing to serve until it builds once.
-    while !seen.build(&folder) {
-        seen.changed(&folder);
-    }
     // Its folder goes when this function ends.
     let (config, _made) = Configuration::of(&folder, listen)?;
     let file = config.file.clone();
+    let mut seen = Seen::default();
+    while !seen.build(&folder, "and nothing is served until it works") {
+        seen.changed(&folder);
+    }
+    config.update(&folder);
     // Until this program ends.
     std::thread::spawn(move || {
         loop {
             seen.changed(&folder);
-            if seen.build(&folder) {
+            if seen.build(&folder, "and what serves stays") {
                 config.update(&folder);
             }
         }
@@ -63,8 +63,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Builds it, and says how that went. What could not be built changes nothing.
-    fn build(&mut self, folder: &Path) -> bool {
+    /// Builds it, and says how that went. What could not be built changes nothing: `then` says what that means.
+    fn build(&mut self, folder: &Path, then: &str) -> bool {
         let begun = Instant::now();
         self.marks = marks(folder);
         self.built = Some(contents(&self.marks));
@@ -78,7 +78,7 @@ impl Seen {
                 true
             }
             Err(error) => {
-                eprintln!("evenhand: the build failed, and what serves stays: {error:#}");
+                eprintln!("evenhand: the build failed, {then}: {error:#}");
                 false
             }
         }
@@ -122,6 +122,10 @@ fn marks(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
             continue;
         };
         if found.is_dir() {
+            // A link to a folder may lead in a circle.
+            if path.is_symlink() {
+                continue;
+            }
             let inside = fs::read_dir(&path).into_iter().flatten().flatten();
             look.extend(inside.map(|entry| entry.path()));
         } else {
