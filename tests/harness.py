@@ -230,12 +230,14 @@ class Evenhand:
         """Replaces the configuration."""
         replace(self.file, text.encode())
 
+    def command(self) -> list[str]:
+        """What is started."""
+        return [str(need(BINARY, "cargo build --release -p evenhand")), "serve", "--config", str(self.file)]
+
     def spawn(self) -> None:
         """Starts it; who uses `with` also waits until it listens."""
-        need(BINARY, "cargo build --release -p evenhand")
-        command = [str(BINARY), "serve", "--config", str(self.file)]
         self.process = subprocess.Popen(
-            command,
+            self.command(),
             env=self.env,
             cwd=self.file.parent,
             text=True,

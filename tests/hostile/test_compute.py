@@ -158,7 +158,7 @@ def test_10_another_world(begin, tmp_path):
         "other-functions": (attack("a10_world"), "does not have export"),
         "other-imports": (attack("a10_import"), "imports what the contract doesn't have"),
         "no-exports": (files.empty_component(), "exports nothing"),
-        "other-version": (renamed, "expected a WebAssembly component"),
+        "other-version": (renamed, "built for the contract evenhand:plugin@0.9.0, which this Evenhand does not know"),
     }
     none_serves(begin, tmp_path, attackers)
 

@@ -1,6 +1,10 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
+mod contract;
+mod dist;
 mod languages;
+#[path = "../../host/evenhand/src/models.rs"]
+#[allow(dead_code, reason = "the binary uses all of it")]
 mod models;
 mod node;
 mod plugins;
@@ -35,6 +39,14 @@ enum Task {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Publishes the contract of wit/ under its version: tests/contract/VERSION, which stays as it is from then on.
+    Contract,
+    /// Makes what people install: target/dist/evenhand-VERSION-TARGET.tar.gz.
+    Dist {
+        /// A key that signs the archive and the components in it, as `evenhand sign` takes it.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
     /// Measures what the host costs, beside the vendor alone.
     Bench,
     /// Runs every test.
@@ -59,6 +71,8 @@ fn main() -> Result<()> {
         Task::Plugins => plugins::build(),
         Task::Serve { args } => serve(&args),
         Task::Example { args } => example(&args),
+        Task::Contract => contract::publish(),
+        Task::Dist { key } => dist::make(key.as_deref()),
         Task::Bench => bench(),
         Task::Test {
             suite: None,
@@ -89,6 +103,8 @@ fn serve(args: &[OsString]) -> Result<()> {
 
 fn test() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
+    // They are inside the binary.
+    plugins::build()?;
     run(cargo()
         .arg("clippy")
         .args(WHOLE)
@@ -136,6 +152,11 @@ const WHOLE: [&str; 2] = ["--release", "--workspace"];
 fn whole() -> Result<()> {
     plugins::build()?;
     plugins::attacks()?;
+    tested()
+}
+
+/// The binary as the tests run it, and they: with them its dependencies have other features, and would be built twice.
+fn tested() -> Result<()> {
     run(cargo().arg("build").args(WHOLE).args(["--bins", "--tests"]))
 }
 
@@ -145,7 +166,7 @@ fn prepare() -> Result<()> {
     binary()
 }
 
-/// The binary and our plugins.
+/// Our plugins, and the binary with them inside.
 fn binary() -> Result<()> {
     plugins::build()?;
     run(cargo().args(["build", "--release", "--package", "evenhand"]))
@@ -153,10 +174,12 @@ fn binary() -> Result<()> {
 
 /// Installs a tool of cargo's by its package's name, unless it is there.
 fn install(package: &str) -> Result<()> {
-    match is_there(package) {
-        true => Ok(()),
-        false => run(cargo().args(["install", "--locked", package])),
+    let command = package.trim_start_matches("cargo-");
+    let there = cargo().args([command, "--version"]).output();
+    if there.is_ok_and(|output| output.status.success()) {
+        return Ok(());
     }
+    run(cargo().args(["install", "--locked", package]))
 }
 
 /// Installs a package of Debian's with a program of the same name, unless it is there.
@@ -182,8 +205,11 @@ fn is_there(program: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
+/// Cargo, for which our components are parts of the binary: what the tests run is what people install.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.env("EVENHAND_COMPONENTS", root().join("target/plugins"));
+    cargo
 }
 
 /// The workspace's folder.
@@ -195,6 +221,21 @@ fn root() -> PathBuf {
 /// Tells what is done now.
 fn step(what: impl std::fmt::Display) {
     eprintln!("xtask: {what}");
+}
+
+/// What a program says, without the end of its line.
+fn said(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(root())
+        .output();
+    let output = output.with_context(|| format!("could not start {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program} {} failed",
+        args.join(" ")
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// Runs a command in the workspace's root and fails when it fails.

@@ -17,8 +17,18 @@ type Plugin = (&'static str, String, PathBuf);
 /// Builds all of them and puts each at `target/plugins/NAME.wasm`, those of examples at `target/plugins/examples/NAME.wasm`, those of
 /// tests at `target/plugins/test/NAME.wasm`.
 pub(crate) fn build() -> Result<()> {
+    make(plugins()?)
+}
+
+/// Builds those that use all of the contract, for tests: target/plugins/test/contract-NAME.wasm.
+pub(crate) fn of_contract() -> Result<()> {
+    let mut plugins = plugins()?;
+    plugins.retain(|(_, name)| name.starts_with("contract-"));
+    make(plugins)
+}
+
+fn make(plugins: Vec<Plugin>) -> Result<()> {
     run(Command::new("rustup").args(["target", "add", TARGET]))?;
-    let plugins = plugins()?;
     let packages = plugins
         .iter()
         .map(|(_, name, _)| format!("--package=plugin-{name}"));

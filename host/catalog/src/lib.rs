@@ -33,3 +33,4 @@ pub use settings::read_config;
 pub use snapshot::{CanaryStatus, Snapshot, State, Status};
 pub use store::{StoreAt, store};
 pub use watch::watch;
+pub use widen::widen;

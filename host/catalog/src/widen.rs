@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// A secret has no source, or something is asked for that has more to it than a yes.
-pub(crate) fn widen(
+pub fn widen(
     entry: &mut Value,
     asks: &[Ask],
     secrets: &BTreeMap<String, Value>,

@@ -10,7 +10,8 @@ use sandbox::Sandbox;
 
 /// Loads everything and prints a line for each thing that a plugin could do.
 pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
-    let catalog = Catalog::open(file, sandbox, audit::Log::off(), None, crate::builtin).await?;
+    let catalog =
+        Catalog::open(file, sandbox, audit::Log::off(), None, crate::builtin::find).await?;
     let now = catalog.now();
     let mut broken = 0;
     let all = now.status();

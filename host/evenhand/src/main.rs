@@ -2,11 +2,15 @@
 
 mod audit_log;
 mod build;
+mod builtin;
 mod check;
 mod compiling;
+mod default;
+mod dev;
 mod inspect;
 mod key;
 mod kit;
+mod models;
 mod new;
 mod plugin;
 mod powers;
@@ -16,6 +20,7 @@ mod sign;
 mod table;
 mod witness;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,10 +43,15 @@ struct Cli {
 enum Command {
     /// Serves what a configuration file names, and follows its changes.
     Serve {
-        /// The configuration file.
-        #[arg(long, default_value = "evenhand.toml")]
-        config: PathBuf,
+        /// The configuration file; absent: evenhand.toml, and where there is none, models of this machine.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Where clients of those connect; operators at the port after it. By default 127.0.0.1:8787.
+        #[arg(long, conflicts_with = "config")]
+        listen: Option<SocketAddr>,
     },
+    /// Fetches the models of the default configuration into ~/.cache/evenhand/models, by Python's pip.
+    Models,
     /// Loads what a configuration file names, and says what each plugin could do. Fails where one would not serve.
     Check {
         /// The configuration file.
@@ -117,6 +127,16 @@ enum Command {
         #[arg(long, default_value = "rust")]
         lang: kit::Language,
     },
+    /// Serves a plugin's project, and builds it again whenever it changes; shows its log, the calls and its requests. What is served
+    /// is in the project's dev.toml; where there is none, the plugin alone, granted what its manifest asks for.
+    Dev {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Where clients connect, where there is no dev.toml; by default 127.0.0.1:8787.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -129,18 +149,17 @@ enum Command {
     },
 }
 
-/// Components inside this program.
-pub(crate) fn builtin(_name: &str) -> Option<(&'static [u8], Option<&'static str>)> {
-    None
-}
-
 fn main() -> ExitCode {
     // Fails where one is there already, which none is.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
+    let shown = match &cli.command {
+        Command::Dev { .. } => dev::SHOWN,
+        _ => "info,rmcp=warn",
+    };
     tracing_subscriber::fmt()
         .with_env_filter(
-            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn")),
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(shown)),
         )
         .with_writer(std::io::stderr)
         .init();
@@ -155,8 +174,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve { config } => {
-            let config = absolute(&config)?;
+        Command::Serve { config, listen } => {
+            let config = default::configuration(config.as_deref(), listen)?;
             sandboxed(Some(&config), async |sandbox| {
                 serve::serve(config.clone(), sandbox).await?;
                 Ok(ExitCode::SUCCESS)
@@ -187,6 +206,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::New { kind, name, lang } => new::run(kind, &name, lang),
         Command::Build { folder } => build::run(&folder),
         Command::Sdk { folder, lang } => kit::run(&folder, lang),
+        Command::Models => {
+            models::fetch()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Dev { folder, listen } => dev::run(&folder, listen),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)

@@ -169,6 +169,18 @@ impl Egress {
         all.filter(move |credential| credential.may_go_to(url))
     }
 
+    /// Does a rule allow it?
+    pub(crate) fn allows(&self, method: &str, url: &Url) -> bool {
+        self.rules.iter().any(|rule| rule.allows(method, url))
+    }
+
+    /// Names of the credentials that go with every request to where this URL leads.
+    pub(crate) fn auto(&self, url: &Url) -> impl Iterator<Item = &str> {
+        let all = self.credentials.iter();
+        all.filter(move |(_, credential)| credential.is_for(url))
+            .map(|(name, _)| name.as_str())
+    }
+
     /// What must not be seen in what the plugin says.
     pub(crate) fn masks(&self) -> &Arc<Masks> {
         &self.masks

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
+use crate::bindings::{BACKEND, NATIVE, PROVIDER, TOOLS};
+use crate::contract::ensure_contract;
 use crate::engine::{MEMORIES, POOLED_MEMORY, Sandbox, foreign};
-use crate::load::{BACKEND, NATIVE, PROVIDER, TOOLS, UNKNOWN, ensure_component};
+use crate::load::{UNKNOWN, ensure_component};
 use crate::logs::printable;
 use crate::plugin::Kind;
 
@@ -51,9 +53,10 @@ impl Sandbox {
     /// Compiles and links a component, and tells what it is and asks for. None of its code runs.
     ///
     /// # Errors
-    /// It is no component, or can't be compiled.
+    /// It is no component, was built for another contract, or can't be compiled.
     pub async fn inspect(&self, bytes: Vec<u8>) -> anyhow::Result<Inspection> {
         ensure_component(&bytes)?;
+        ensure_contract(&bytes)?;
         let engine = &self.kept.engine;
         let component = self.compiler.compile(engine, bytes.clone()).await?;
         let ty = component.component_type();

@@ -17,7 +17,9 @@ use crate::bindings::prompts::PromptsWorldPre;
 use crate::bindings::provider::ProviderWorldPre;
 use crate::bindings::resources::ResourcesWorldPre;
 use crate::bindings::tool::ToolWorldPre;
+use crate::bindings::{BACKEND, COMPLETIONS, NATIVE, PROMPTS, PROVIDER, RESOURCES, TOOLS};
 use crate::call::{self, Bounds};
+use crate::contract::ensure_contract;
 use crate::egress::{Egress, Secrets};
 use crate::engine::{CALLS, MEMORIES, POOLED_MEMORY, Place, Sandbox, foreign};
 use crate::gate::Gate;
@@ -27,15 +29,6 @@ use crate::sql::{self, DatabaseUrls};
 use crate::state::{Shared, State};
 use crate::tools::ToolGuest;
 use crate::witness::Limited;
-
-/// The contract's exports, by which a component shows what it is.
-pub(crate) const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
-pub(crate) const NATIVE: &str = "evenhand:plugin/native@0.1.0";
-pub(crate) const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
-pub(crate) const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
-const RESOURCES: &str = "evenhand:plugin/resources@0.1.0";
-const PROMPTS: &str = "evenhand:plugin/prompts@0.1.0";
-const COMPLETIONS: &str = "evenhand:plugin/completions@0.1.0";
 
 /// What a component that is no plugin is told.
 pub(crate) const EXPECTED: &str = "expected a WebAssembly component of the package evenhand:plugin@0.1.0 that exports `provider`, `backend` or `tools`; `cargo build --target wasm32-wasip2` with the crate evenhand-sdk makes one";
@@ -65,7 +58,7 @@ impl Sandbox {
     /// happens where the sandbox's compiler does it.
     ///
     /// # Errors
-    /// Why it can't serve: no component, of another world, imports that the contract lacks, a secret that isn't set, a trap.
+    /// Why it can't serve: no component, of another contract or world, imports that the contract lacks, a secret that isn't set, a trap.
     pub async fn load(
         &self,
         bytes: Vec<u8>,
@@ -80,9 +73,10 @@ impl Sandbox {
     /// The first half of [`Self::load`]: makes code of a component's bytes. `keep`: for an instance that is kept.
     ///
     /// # Errors
-    /// It is no component, or takes too much to compile.
+    /// It is no component, was built for another contract, or takes too much to compile.
     pub async fn compile(&self, bytes: Vec<u8>, keep: bool) -> anyhow::Result<Compiled> {
         ensure_component(&bytes)?;
+        ensure_contract(&bytes)?;
         let component = self.compiler.compile(&self.place(keep).engine, bytes).await;
         for file in self.compiler.replaced() {
             self.witness.replaced(&file);

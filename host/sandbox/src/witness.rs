@@ -8,6 +8,7 @@ use crate::compile::Replaced;
 use crate::egress::Response;
 use crate::outgoing::Outgoing;
 use crate::state::Shared;
+use crate::traffic::Traffic;
 
 /// Most bytes that are told of what a plugin wanted, and of why it didn't get it.
 const TO: usize = 200;
@@ -60,13 +61,22 @@ impl Shared {
     /// Sends what a component wants to send, if that is granted. All ways out of a sandbox lead through here.
     pub(crate) async fn send(&self, out: Outgoing) -> Result<Response, Error> {
         let to = out.target();
+        let traffic = self.traffic(&out);
         let sent = self.egress.send(out).await;
+        if let Some(traffic) = traffic {
+            traffic.tell(&self.name, &sent);
+        }
         if let Err(error) = &sent
             && error.code == ErrorCode::RefusedByPolicy
         {
             self.refused(&to, error);
         }
         sent
+    }
+
+    /// What is told of a request once it is answered, where somebody listens.
+    fn traffic(&self, out: &Outgoing) -> Option<Traffic> {
+        Traffic::is_told().then(|| Traffic::of(out, &self.egress))
     }
 
     /// Tells of a refusal.

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod accelerators;
+mod contract;
 mod fairness;
 mod guessing;
 mod limits;

