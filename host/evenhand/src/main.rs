@@ -6,6 +6,7 @@ mod compiling;
 mod inspect;
 mod powers;
 mod serve;
+mod test;
 mod witness;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Runs the contract's cases against a component, with a vendor that its publisher scripted. Fails where one fails.
+    Test(test::Args),
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -106,6 +109,7 @@ fn run(command: Command) -> Result<ExitCode> {
                 inspect::inspect(&file, config, sandbox).await
             })
         }
+        Command::Test(args) => sandboxed(None, async |sandbox| test::test(args, sandbox).await),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)

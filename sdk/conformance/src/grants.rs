@@ -1,0 +1,179 @@
+//! The grants that a manifest asks for, and what stands behind them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use databases::Database;
+use manifest::{Limit, Manifest, Power};
+use sandbox::{DatabaseUrls, Kind, Secrets};
+use types::config::{
+    AttachAs, Grant, Limits, Plugin, Sample, SecretGrant, SecretSource, Sharing, SqlGrant, StoreUrl,
+};
+use zeroize::Zeroizing;
+
+use crate::script::Script;
+
+/// The name under which the component runs.
+pub(crate) const NAME: &str = "component";
+
+/// How long one call may take, and how long it may say nothing. Scripts answer at once.
+const DEADLINE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(20);
+
+/// How long a statement that fills a database may take.
+const STATEMENT: Duration = Duration::from_secs(10);
+
+/// A component's entry, with all that it is granted.
+pub(crate) struct Granted {
+    pub(crate) entry: Plugin,
+    pub(crate) secrets: Secrets,
+    pub(crate) urls: DatabaseUrls,
+    /// Values that the host puts into URLs.
+    pub(crate) masked: Vec<String>,
+}
+
+/// What a manifest asks for, given. `scratch`: a folder for databases.
+pub(crate) async fn give(
+    manifest: &Manifest,
+    script: &Script,
+    kind: Option<Kind>,
+    scratch: &Path,
+) -> Result<Granted> {
+    let mut grant = Grant {
+        egress: manifest.egress.iter().map(|ask| ask.rule.clone()).collect(),
+        ..Grant::default()
+    };
+    let mut secrets = Secrets::new();
+    for ask in &manifest.secrets {
+        let value = script.secrets.get(&ask.name).cloned();
+        let value = value.unwrap_or_else(|| made_up(&ask.name, &ask.attach));
+        secrets.insert(ask.name.clone(), Zeroizing::new(value));
+        let granted = SecretGrant {
+            source: SecretSource::Env(format!("CONFORMANCE_{}", ask.name)),
+            attach: ask.attach.clone(),
+            to: ask.to.clone(),
+            // A component that sends by `wasi:http` has no other way to have it.
+            auto: true,
+        };
+        grant.secrets.insert(ask.name.clone(), granted);
+    }
+    let mut urls = DatabaseUrls::new();
+    for ask in &manifest.powers {
+        let name = ask.name.clone().unwrap_or_default();
+        match ask.power {
+            Power::AllowPrivate => grant.allow_private = true,
+            Power::Keep => grant.keep = true,
+            Power::State => grant.state = true,
+            Power::Elicit => grant.elicit = true,
+            Power::Sample => {
+                grant.sample = Some(Sample {
+                    client: true,
+                    model: None,
+                });
+            }
+            Power::Kv => drop(grant.kv.insert(name, Sharing::Shared)),
+            Power::Sql | Power::SqlWrite => {
+                let write = ask.power == Power::SqlWrite;
+                let before = grant.sql.get(&name).is_some_and(|it| it.write);
+                let url = database(&name, script, scratch).await?;
+                urls.insert(name.clone(), Zeroizing::new(url.clone()));
+                let url = StoreUrl::Plain(url);
+                let write = write || before;
+                grant.sql.insert(name, SqlGrant { url, write });
+            }
+            Power::Weights => {
+                let file = script.weights.get(&name).with_context(|| {
+                    format!("the script has no file for the weights {name:?}: write [weights]")
+                })?;
+                grant.weights.insert(name, home(file, &script.folder));
+            }
+            Power::Accelerator => bail!(
+                "it computes on an accelerator, and the kit has none: run it beside one by `evenhand serve`"
+            ),
+        }
+    }
+    // An accelerator's instance is kept, whether or not its manifest says so: else it does not load.
+    grant.keep |= kind == Some(Kind::Accelerator);
+    let mut limits = Limits {
+        deadline: DEADLINE,
+        idle: IDLE,
+        ..Limits::default()
+    };
+    for ask in &manifest.limits {
+        let limit = match ask.limit {
+            Limit::Memory => &mut limits.memory,
+            Limit::RequestBytes => &mut limits.request_bytes,
+            Limit::ResponseBytes => &mut limits.response_bytes,
+        };
+        *limit = (*limit).max(ask.at_least);
+    }
+    let masked = secrets.values().map(|value| value.to_string()).collect();
+    Ok(Granted {
+        entry: Plugin {
+            name: NAME.into(),
+            source: PathBuf::new(),
+            config: script.config.clone(),
+            grant,
+            limits,
+        },
+        secrets,
+        urls,
+        masked,
+    })
+}
+
+/// The files of a script's weights that aren't there.
+pub(crate) fn missing_weights(manifest: &Manifest, script: &Script) -> Vec<PathBuf> {
+    let asked = manifest.powers.iter().filter(|ask| ask.power == Power::Weights);
+    let named = asked.filter_map(|ask| script.weights.get(ask.name.as_deref()?));
+    named
+        .map(|file| home(file, &script.folder))
+        .filter(|file| !file.exists())
+        .collect()
+}
+
+/// A value that nothing else has.
+fn made_up(name: &str, attach: &AttachAs) -> String {
+    match attach {
+        AttachAs::AwsSigv4 { .. } => {
+            "AKIACONFORMANCEKIT00:conformance+secret/of+the+kit+0123456789".into()
+        }
+        _ => format!("conformance-secret-{name}-0123456789abcdef"),
+    }
+}
+
+fn home(file: &Path, folder: &Path) -> PathBuf {
+    match file.strip_prefix("~") {
+        Ok(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+        Err(_) => folder.join(file),
+    }
+}
+
+/// A database with what the script puts into it.
+async fn database(name: &str, script: &Script, scratch: &Path) -> Result<String> {
+    let file = scratch.join(format!("{name}.db"));
+    std::fs::File::create(&file).with_context(|| format!("making {}", file.display()))?;
+    let url = format!("sqlite://{}", file.display());
+    let database = Database::open(name, &url, true).await?;
+    for statement in script.sql.get(name).into_iter().flatten() {
+        let done = database.query(statement, &[], true, STATEMENT).await;
+        done.with_context(|| format!("the script's statement for {name:?}: {statement}"))?;
+    }
+    Ok(url)
+}
+
+/// The values that a request must have where it names a secret: of one that signs, there is only the signature.
+pub(crate) fn traces(manifest: &Manifest, secrets: &Secrets) -> BTreeMap<String, String> {
+    let asked = manifest.secrets.iter();
+    asked
+        .filter_map(|ask| {
+            let trace = match &ask.attach {
+                AttachAs::AwsSigv4 { .. } => "AWS4-HMAC-SHA256".to_owned(),
+                _ => secrets.get(&ask.name)?.to_string(),
+            };
+            Some((ask.name.clone(), trace))
+        })
+        .collect()
+}
