@@ -22,7 +22,11 @@ pub(crate) struct Args {
 
 /// Runs the kit's cases, and prints what came of them. Fails where one failed.
 pub(crate) async fn test(args: Args, sandbox: Sandbox) -> Result<ExitCode> {
-    let Args { file, config, junit } = args;
+    let Args {
+        file,
+        config,
+        junit,
+    } = args;
     let bytes = sandbox::read_component(&file)?;
     let beside = file.parent().unwrap_or(Path::new("."));
     let script = match config {

@@ -102,7 +102,9 @@ impl Backend {
             device: None,
             options: Vec::new(),
         };
-        crate::broker::open(&self.0, name, &options).await.map(Model)
+        crate::broker::open(&self.0, name, &options)
+            .await
+            .map(Model)
     }
 }
 

@@ -132,7 +132,10 @@ impl Egress {
         let sent = AbortOnDropHandle::new(self.io.spawn(async move {
             match vendor {
                 Some(vendor) => Ok(vendor.answer(request).await?.into()),
-                None => client.execute(request).await.map_err(|e| failed(&to, &all, &e)),
+                None => client
+                    .execute(request)
+                    .await
+                    .map_err(|e| failed(&to, &all, &e)),
             }
         }));
         let response: reqwest::Response = sent.await.map_err(|e| {

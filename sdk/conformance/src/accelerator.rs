@@ -31,9 +31,12 @@ pub(crate) async fn run(run: &mut Run) {
     })
     .await;
     let Some(about) = about else { return };
-    run.case("backend.models", "", async |_| listed(&about)).await;
+    run.case("backend.models", "", async |_| listed(&about))
+        .await;
     run.case("backend.unknown-model", "", async |run| {
-        let opened = ask(run, &exchanges, async |backend| backend.open("conformance-unknown").await);
+        let opened = ask(run, &exchanges, async |backend| {
+            backend.open("conformance-unknown").await
+        });
         match opened.await {
             Err(_) => Ok(()),
             Ok(_) => Err(Stop::failed("an error", "an open model")),
@@ -63,13 +66,21 @@ pub(crate) async fn run(run: &mut Run) {
                 })
                 .await;
             }
-            run.case("backend.cancel", name, async |run| cancel(run, exchanges, name).await).await;
+            run.case("backend.cancel", name, async |run| {
+                cancel(run, exchanges, name).await
+            })
+            .await;
         }
         if offer.embeds {
-            run.case("backend.embed", name, async |run| embeds(run, exchanges, offer).await)
-                .await;
+            run.case("backend.embed", name, async |run| {
+                embeds(run, exchanges, offer).await
+            })
+            .await;
         }
-        run.case("backend.tasks", name, async |run| tasks(run, exchanges, offer).await).await;
+        run.case("backend.tasks", name, async |run| {
+            tasks(run, exchanges, offer).await
+        })
+        .await;
     }
 }
 
@@ -82,10 +93,12 @@ async fn ask<T>(
     call: impl AsyncFnOnce(Backend) -> Result<T, Error>,
 ) -> Result<T, Stop> {
     let plan = Some(Plan::lax(exchanges.to_vec()));
-    let called = run.subject.call(plan, async |plugin| match plugin.backend() {
-        Some(backend) => call(backend).await,
-        None => Err(Error::bad_request("it is no accelerator")),
-    });
+    let called = run
+        .subject
+        .call(plan, async |plugin| match plugin.backend() {
+            Some(backend) => call(backend).await,
+            None => Err(Error::bad_request("it is no accelerator")),
+        });
     let called = called.await.value;
     called.map_err(|error| Stop::failed("an answer", told(&error)))
 }
@@ -115,7 +128,10 @@ fn listed(about: &About) -> Outcome {
     } in &about.models
     {
         if name.is_empty() || !seen.insert(name) {
-            return Err(Stop::failed("a name for each, and each once", format!("{name:?}")));
+            return Err(Stop::failed(
+                "a name for each, and each once",
+                format!("{name:?}"),
+            ));
         }
         if !(*infers || *embeds || *generates) {
             return Err(Stop::failed(format!("a task of {name:?}"), "none"));
@@ -128,13 +144,18 @@ async fn counts(run: &mut Run, exchanges: &Exchanges, name: &str) -> Outcome {
     let (less, more) = ask(run, exchanges, async |backend| {
         let model = backend.open(name).await?;
         let less = model.count_tokens("The sea.").await?;
-        let more = model.count_tokens(&"The sea is calm tonight. 🌊 ".repeat(20)).await?;
+        let more = model
+            .count_tokens(&"The sea is calm tonight. 🌊 ".repeat(20))
+            .await?;
         Ok((less, more))
     })
     .await?;
     match less > 0 && more > less {
         true => Ok(()),
-        false => Err(Stop::failed("more tokens of more text", format!("{less} and {more}"))),
+        false => Err(Stop::failed(
+            "more tokens of more text",
+            format!("{less} and {more}"),
+        )),
     }
 }
 
@@ -151,13 +172,19 @@ async fn answer(run: &mut Run, exchanges: &Exchanges, name: &str) -> Result<Stri
     })
     .await?;
     let Some((Step::Done { output_tokens, .. }, before)) = steps.split_last() else {
-        return Err(Stop::failed("`done` at the end", format!("{:?}", steps.last())));
+        return Err(Stop::failed(
+            "`done` at the end",
+            format!("{:?}", steps.last()),
+        ));
     };
     if before.iter().any(|step| matches!(step, Step::Done { .. })) {
         return Err(Stop::failed("`done` once", "twice"));
     }
     if *output_tokens > u64::from(TOKENS) {
-        return Err(Stop::failed(format!("at most {TOKENS} tokens"), output_tokens.to_string()));
+        return Err(Stop::failed(
+            format!("at most {TOKENS} tokens"),
+            output_tokens.to_string(),
+        ));
     }
     let texts = before.iter().filter_map(|step| match step {
         Step::Text(text) => Some(text.as_str()),
@@ -182,7 +209,10 @@ async fn cancel(run: &mut Run, exchanges: &Exchanges, name: &str) -> Outcome {
     .await?;
     match timeout(SOON, answer(run, exchanges, name)).await {
         Ok(next) => next.map(drop),
-        Err(_) => Err(Stop::failed(format!("the next answer within {SOON:?}"), "none")),
+        Err(_) => Err(Stop::failed(
+            format!("the next answer within {SOON:?}"),
+            "none",
+        )),
     }
 }
 
@@ -194,7 +224,9 @@ async fn embeds(run: &mut Run, exchanges: &Exchanges, offer: &Offer) -> Outcome 
     })
     .await?;
     let lengths: BTreeSet<usize> = vectors.iter().map(Vec::len).collect();
-    let told = offer.dimensions.map(|length| BTreeSet::from([length as usize]));
+    let told = offer
+        .dimensions
+        .map(|length| BTreeSet::from([length as usize]));
     if vectors.len() != 3 || lengths.len() != 1 || told.is_some_and(|told| told != lengths) {
         return Err(Stop::failed(
             format!("three vectors of one length, {:?}", offer.dimensions),
@@ -210,7 +242,10 @@ async fn embeds(run: &mut Run, exchanges: &Exchanges, offer: &Offer) -> Outcome 
     };
     match near(&vectors[0], &vectors[2]) && !near(&vectors[0], &vectors[1]) {
         true => Ok(()),
-        false => Err(Stop::failed("the same vector for the same text, and only for it", "otherwise")),
+        false => Err(Stop::failed(
+            "the same vector for the same text, and only for it",
+            "otherwise",
+        )),
     }
 }
 
@@ -233,6 +268,9 @@ async fn tasks(run: &mut Run, exchanges: &Exchanges, offer: &Offer) -> Outcome {
     .await?;
     match can.as_slice() {
         [] => Ok(()),
-        can => Err(Stop::failed("only the tasks that it says", format!("it does {}", can.join(", ")))),
+        can => Err(Stop::failed(
+            "only the tasks that it says",
+            format!("it does {}", can.join(", ")),
+        )),
     }
 }

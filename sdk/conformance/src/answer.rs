@@ -121,6 +121,13 @@ impl Answer {
                 if left {
                     return Err(format!("choice {} finishes with an open part", end.choice));
                 }
+                let indices = self.parts.keys().filter(|at| at.0 == end.choice);
+                if !indices.zip(0..).all(|(at, count)| at.1 == count) {
+                    return Err(format!(
+                        "indices of choice {} don't count from 0",
+                        end.choice
+                    ));
+                }
             }
         }
         match begun {
@@ -138,17 +145,16 @@ impl Answer {
         data: Option<String>,
         open: bool,
     ) -> Result<(), String> {
-        let next = self.parts.keys().filter(|at| at.0 == choice).count();
         let twin = |part: &Piece| match (&part.kind, &kind) {
             (Kind::Call(one), Kind::Call(other)) => one.id == other.id,
             _ => false,
         };
         let wrong = if self.finished.contains_key(&choice) {
-            Some(format!("part {index} begins after choice {choice} finished"))
-        } else if index as usize != next {
             Some(format!(
-                "part {index} of choice {choice} begins where {next} is the next"
+                "part {index} begins after choice {choice} finished"
             ))
+        } else if self.parts.contains_key(&(choice, index)) {
+            Some(format!("part {index} of choice {choice} begins twice"))
         } else if matches!(&kind, Kind::Call(call) if call.id.is_empty() || call.name.is_empty()) {
             Some("a call has no id or no name".into())
         } else if self.parts.values().any(twin) {
@@ -181,7 +187,8 @@ impl Answer {
         let Some(now) = &self.usage else {
             return Ok(());
         };
-        let within = |part: Option<u64>, all: Option<u64>| part.zip(all).is_none_or(|(p, a)| p <= a);
+        let within =
+            |part: Option<u64>, all: Option<u64>| part.zip(all).is_none_or(|(p, a)| p <= a);
         if !within(now.cache_read_tokens, now.input_tokens)
             || !within(now.cache_write_tokens, now.input_tokens)
             || !within(now.reasoning_tokens, now.output_tokens)
@@ -218,9 +225,9 @@ impl Answer {
     pub(crate) fn gist(&self) -> Vec<String> {
         let parts = self.parts.iter().map(|((choice, index), part)| {
             let (what, text) = match &part.kind {
-                Kind::Call(call) => (format!("call of {}", call.name), arguments(&part.text)),
-                Kind::Whole(content) => (format!("{content:?}"), ""),
-                kind => (format!("{kind:?}"), part.text.as_str()),
+                Kind::Call(call) => (format!("call of {}", call.name), plain(&part.text)),
+                Kind::Whole(content) => (format!("{content:?}"), String::new()),
+                kind => (format!("{kind:?}"), part.text.clone()),
             };
             format!("{choice}.{index} {what}: {text}")
         });
@@ -255,6 +262,15 @@ impl Answer {
             }
         });
         Message::new(Role::Assistant, parts.collect())
+    }
+}
+
+/// Arguments without the spaces between them, where they are JSON.
+fn plain(text: &str) -> String {
+    let text = arguments(text);
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => value.to_string(),
+        Err(_) => text.to_owned(),
     }
 }
 
@@ -294,77 +310,5 @@ pub(crate) fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use types::neutral::{Finished, PartDelta, PartEnded, PartStarted, Started};
-
-    use super::*;
-
-    fn began(index: u32) -> Event {
-        Event::PartStarted(PartStarted {
-            choice: 0,
-            index,
-            kind: PartKind::Text,
-        })
-    }
-
-    fn grew(index: u32, text: &str) -> Event {
-        Event::PartDelta(PartDelta {
-            choice: 0,
-            index,
-            delta: Delta::Text(text.into()),
-        })
-    }
-
-    fn ended(index: u32, data: Option<&str>) -> Event {
-        Event::PartEnded(PartEnded {
-            choice: 0,
-            index,
-            provider_data: data.map(Into::into),
-        })
-    }
-
-    fn end() -> Event {
-        Event::Finished(Finished {
-            choice: 0,
-            reason: FinishReason::Stop,
-        })
-    }
-
-    fn disorder(events: Vec<Event>) -> Vec<String> {
-        let mut answer = Answer::default();
-        answer.read(events);
-        answer.disorder
-    }
-
-    fn start() -> Event {
-        Event::Started(Started::default())
-    }
-
-    #[test]
-    fn good_order_is_good() {
-        let mut answer = Answer::default();
-        answer.read(vec![start(), began(0), began(1), grew(0, "a"), grew(1, "b")]);
-        answer.read(vec![grew(0, "c"), ended(0, Some("{}")), ended(1, None), end()]);
-        assert_eq!(answer.disorder, Vec::<String>::new());
-        assert_eq!(answer.said(|kind| *kind == Kind::Text), "acb");
-        assert_eq!(answer.gist()[2], "0 ends: stop");
-    }
-
-    #[test]
-    fn bad_order_is_told() {
-        for (events, told) in [
-            (vec![began(0)], "something else than `started`"),
-            (vec![start(), start()], "a second `started`"),
-            (vec![start(), began(1)], "where 0 is the next"),
-            (vec![start(), grew(0, "x")], "is not open"),
-            (vec![start(), began(0), ended(0, None), grew(0, "x")], "is not open"),
-            (vec![start(), began(0), end()], "open part"),
-            (vec![start(), end(), end()], "a second `finished`"),
-            (vec![start(), end(), began(0)], "after choice 0 finished"),
-            (vec![start(), began(0), ended(0, Some("{"))], "no JSON"),
-        ] {
-            let said = disorder(events);
-            assert!(said.iter().any(|said| said.contains(told)), "{told}: {said:?}");
-        }
-    }
-}
+#[path = "answer_tests.rs"]
+mod tests;

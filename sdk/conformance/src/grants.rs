@@ -19,8 +19,11 @@ use crate::script::Script;
 pub(crate) const NAME: &str = "component";
 
 /// How long one call may take, and how long it may say nothing. Scripts answer at once.
-const DEADLINE: Duration = Duration::from_secs(30);
-const IDLE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The same of an accelerator, which loads weights.
+const COMPUTES: Duration = Duration::from_secs(120);
 
 /// How long a statement that fills a database may take.
 const STATEMENT: Duration = Duration::from_secs(10);
@@ -95,10 +98,11 @@ pub(crate) async fn give(
         }
     }
     // An accelerator's instance is kept, whether or not its manifest says so: else it does not load.
-    grant.keep |= kind == Some(Kind::Accelerator);
+    let computes = kind == Some(Kind::Accelerator);
+    grant.keep |= computes;
     let mut limits = Limits {
-        deadline: DEADLINE,
-        idle: IDLE,
+        deadline: if computes { COMPUTES } else { DEADLINE },
+        idle: if computes { COMPUTES } else { IDLE },
         ..Limits::default()
     };
     for ask in &manifest.limits {
@@ -109,14 +113,15 @@ pub(crate) async fn give(
         };
         *limit = (*limit).max(ask.at_least);
     }
+    let entry = format!("name = {NAME:?}\nsource = \"{NAME}.wasm\"");
+    let entry: Plugin = toml::from_str(&entry).context("the entry of a component")?;
     let masked = secrets.values().map(|value| value.to_string()).collect();
     Ok(Granted {
         entry: Plugin {
-            name: NAME.into(),
-            source: PathBuf::new(),
             config: script.config.clone(),
             grant,
             limits,
+            ..entry
         },
         secrets,
         urls,
@@ -126,7 +131,10 @@ pub(crate) async fn give(
 
 /// The files of a script's weights that aren't there.
 pub(crate) fn missing_weights(manifest: &Manifest, script: &Script) -> Vec<PathBuf> {
-    let asked = manifest.powers.iter().filter(|ask| ask.power == Power::Weights);
+    let asked = manifest
+        .powers
+        .iter()
+        .filter(|ask| ask.power == Power::Weights);
     let named = asked.filter_map(|ask| script.weights.get(ask.name.as_deref()?));
     named
         .map(|file| home(file, &script.folder))

@@ -8,6 +8,8 @@
 mod accelerator;
 mod answer;
 mod cases;
+mod compare;
+mod delivery;
 mod grants;
 mod person;
 mod provider;

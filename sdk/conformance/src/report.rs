@@ -118,7 +118,8 @@ impl Report {
                 }
             };
             let mut case = TestCase::new(line.name(), status);
-            case.set_classname("evenhand.conformance").set_time(line.took);
+            case.set_classname("evenhand.conformance")
+                .set_time(line.took);
             suite.add_test_case(case);
         }
         let mut report = quick_junit::Report::new("evenhand test");

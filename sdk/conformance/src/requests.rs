@@ -57,7 +57,10 @@ const fn more(name: &'static str, about: &'static str) -> Scenario {
 
 /// All of them.
 pub const SCENARIOS: &[Scenario] = &[
-    core("text", "A user says `Say hello.`; the answer is `expect.text`, and ends with `stop`."),
+    core(
+        "text",
+        "A user says `Say hello.`; the answer is `expect.text`, and ends with `stop`.",
+    ),
     core(
         "unicode",
         "System and user say a text of astral, combining, right-to-left, invisible and control characters, which must be in the request as it is; the answer is `expect.text`, which has at least one character of four bytes.",
@@ -80,29 +83,56 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         generates: false,
-        ..core("models", "The list of models; it has `expect.models`, and the model that is asked.")
+        ..core(
+            "models",
+            "The list of models; it has `expect.models`, and the model that is asked.",
+        )
     },
-    more("length", "At most 5 tokens are wanted; the answer ends with `length`."),
+    more(
+        "length",
+        "At most 20 tokens are wanted; the answer ends with `length`.",
+    ),
     more(
         "json-schema",
         "The answer must fit a schema with the text `city`; the answer is `expect.text`.",
     ),
-    more("image", "A picture of one pixel, PNG, whose bytes must be in the request in base64; the answer is `expect.text`."),
-    more("reasoning", "Reasoning of medium effort is wanted; the answer has `expect.reasoning`."),
+    more(
+        "image",
+        "A picture of one pixel, PNG, whose bytes must be in the request in base64; the answer is `expect.text`.",
+    ),
+    more(
+        "reasoning",
+        "Reasoning of medium effort is wanted; the answer has `expect.reasoning`.",
+    ),
     more(
         "reasoning-next",
         "The turn after `reasoning`: its answer as the plugin gave it, `provider-data` and all, and the result of a tool or the user's `Go on.`; `expect.returns` must be in the request.",
     ),
-    more("refusal", "The model refuses with `expect.refusal`, or the vendor's filter cuts it; `expect.finish` says which."),
-    more("error", "The vendor refuses the request in its own words; the error is `expect.error`."),
-    more("error-in-stream", "The vendor's answer begins, and then its own error comes; the error is `expect.error`. Only as a stream."),
+    more(
+        "refusal",
+        "The model refuses with `expect.refusal`, or the vendor's filter cuts it; `expect.finish` says which.",
+    ),
+    more(
+        "error",
+        "The vendor refuses the request in its own words; the error is `expect.error`.",
+    ),
+    more(
+        "error-in-stream",
+        "The vendor's answer begins, and then its own error comes; the error is `expect.error`. Only as a stream.",
+    ),
     Scenario {
         generates: false,
-        ..more("embed", "Vectors for the texts `one` and `two`: `expect.vectors`.")
+        ..more(
+            "embed",
+            "Vectors for the texts `one` and `two`: `expect.vectors`.",
+        )
     },
     Scenario {
         generates: false,
-        ..more("count-tokens", "Tokens of the request of `text`: `expect.input_tokens`.")
+        ..more(
+            "count-tokens",
+            "Tokens of the request of `text`: `expect.input_tokens`.",
+        )
     },
 ];
 
@@ -189,15 +219,19 @@ pub(crate) fn request(scenario: &str, model: &str) -> GenerateRequest {
                     by_provider: false,
                 };
                 let call = Part::new(Content::ToolCall(call));
-                request.messages.push(Message::new(Role::Assistant, vec![call]));
-                request.messages.push(result("call_1", "get_weather", WEATHER));
+                request
+                    .messages
+                    .push(Message::new(Role::Assistant, vec![call]));
+                request
+                    .messages
+                    .push(result("call_1", "get_weather", WEATHER));
             }
         }
         "tool-call-empty" => {
             request.messages = vec![user("What time is it?")];
             request.tools = vec![tool("get_time", None)];
         }
-        "length" => request.sampling.max_tokens = Some(5),
+        "length" => request.sampling.max_tokens = Some(20),
         "json-schema" => {
             let schema = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}"#;
             request.output = OutputFormat::JsonSchema(OutputSchema {
@@ -252,13 +286,21 @@ pub(crate) type Probe = (&'static str, fn(&mut GenerateRequest));
 
 /// All that can be asked for, one by one.
 pub(crate) const PROBES: &[Probe] = &[
-    ("sampling.max_tokens", |it| it.sampling.max_tokens = Some(77)),
-    ("sampling.temperature", |it| it.sampling.temperature = Some(0.5)),
+    ("sampling.max_tokens", |it| {
+        it.sampling.max_tokens = Some(77)
+    }),
+    ("sampling.temperature", |it| {
+        it.sampling.temperature = Some(0.5)
+    }),
     ("sampling.top_p", |it| it.sampling.top_p = Some(0.5)),
     ("sampling.top_k", |it| it.sampling.top_k = Some(7)),
     ("sampling.seed", |it| it.sampling.seed = Some(7)),
-    ("sampling.frequency_penalty", |it| it.sampling.frequency_penalty = Some(0.5)),
-    ("sampling.presence_penalty", |it| it.sampling.presence_penalty = Some(0.5)),
+    ("sampling.frequency_penalty", |it| {
+        it.sampling.frequency_penalty = Some(0.5)
+    }),
+    ("sampling.presence_penalty", |it| {
+        it.sampling.presence_penalty = Some(0.5)
+    }),
     ("sampling.stop", |it| it.sampling.stop = vec!["STOP".into()]),
     ("sampling.choices", |it| it.sampling.choices = Some(2)),
     ("sampling.logprobs", |it| it.sampling.logprobs = Some(2)),
@@ -293,9 +335,13 @@ pub(crate) const PROBES: &[Probe] = &[
     ("modalities", |it| it.modalities = vec!["audio".into()]),
     ("service_tier", |it| it.service_tier = Some("flex".into())),
     ("user", |it| it.user = Some("somebody-7".into())),
-    ("metadata", |it| it.metadata = vec![("label".into(), "seven".into())]),
+    ("metadata", |it| {
+        it.metadata = vec![("label".into(), "seven".into())]
+    }),
     ("messages.image", |it| {
-        it.messages[0].parts.push(Part::new(Content::Image(pixel())));
+        it.messages[0]
+            .parts
+            .push(Part::new(Content::Image(pixel())));
     }),
     ("messages.audio", |it| {
         let mut sound = pixel();

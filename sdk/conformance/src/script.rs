@@ -242,7 +242,9 @@ impl Script {
         let mut script: Self =
             toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
         script.folder = file.parent().unwrap_or(Path::new(".")).to_owned();
-        script.check().with_context(|| format!("in {}", file.display()))?;
+        script
+            .check()
+            .with_context(|| format!("in {}", file.display()))?;
         Ok(script)
     }
 
@@ -346,7 +348,9 @@ impl Sse {
             Self::Text(data) => (None, data),
             Self::Named { event, data } => (Some(event), data),
         };
-        let name = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
+        let name = name
+            .map(|name| format!("event: {name}\n"))
+            .unwrap_or_default();
         let data: String = data.lines().map(|line| format!("data: {line}\n")).collect();
         format!("{name}{data}\n")
     }

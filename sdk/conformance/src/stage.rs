@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::future::{BoxFuture, pending};
-use futures::stream::{self, BoxStream};
 use http_body_util::BodyExt;
 use sandbox::Vendor;
 use serde_json::Value;
@@ -14,6 +12,8 @@ use tokio::sync::watch;
 use types::{Error, ErrorCode};
 
 use crate::answer::short;
+use crate::compare::{lacks, repeats};
+use crate::delivery::{Delivery, stream};
 use crate::script::Exchange;
 
 /// A request as it came through the gate.
@@ -32,7 +32,9 @@ impl Asked {
             match value {
                 Value::String(found) => found.contains(text),
                 Value::Array(all) => all.iter().any(|one| within(one, text)),
-                Value::Object(all) => all.iter().any(|(key, one)| key == text || within(one, text)),
+                Value::Object(all) => all
+                    .iter()
+                    .any(|(key, one)| key == text || within(one, text)),
                 _ => false,
             }
         }
@@ -43,25 +45,6 @@ impl Asked {
             || self.url.contains(text)
             || self.headers.iter().any(|(_, value)| value.contains(text))
     }
-}
-
-/// How an answer's body comes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Delivery {
-    /// In one piece.
-    Whole,
-    /// Cut at these places.
-    Pieces(Vec<usize>),
-    /// It ends here, as if that were all.
-    Cut(usize),
-    /// The connection breaks here.
-    Broken(usize),
-    /// Nothing more comes after this.
-    Hang(usize),
-    /// Not even the head comes.
-    Silence,
-    /// After it comes this, for ever.
-    Endless(Bytes),
 }
 
 /// What the vendor is to do.
@@ -255,7 +238,10 @@ impl Inner {
             ));
         }
         for (name, value) in &wanted.request_headers {
-            let sent = asked.headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
+            let sent = asked
+                .headers
+                .iter()
+                .filter(|(it, _)| it.eq_ignore_ascii_case(name));
             let sent: Vec<&str> = sent.map(|(_, value)| value.as_str()).collect();
             if !sent.contains(&value.as_str()) {
                 return Some(format!(
@@ -271,35 +257,6 @@ impl Inner {
             )),
             Ok(sent) => lacks(&sent, body, "").map(|fault| format!("in the request, {fault}")),
         }
-    }
-}
-
-/// Where a value does not have in it what another has.
-pub(crate) fn lacks(seen: &Value, wanted: &Value, at: &str) -> Option<String> {
-    let told = || {
-        let place = if at.is_empty() { "the whole" } else { at };
-        Some(format!(
-            "{place} is {}, expected {}",
-            short(&seen.to_string()),
-            short(&wanted.to_string())
-        ))
-    };
-    match (seen, wanted) {
-        (Value::Object(seen), Value::Object(wanted)) => wanted.iter().find_map(|(key, wanted)| {
-            let at = format!("{at}/{key}");
-            match seen.get(key) {
-                Some(seen) => lacks(seen, wanted, &at),
-                None => Some(format!("{at} is missing")),
-            }
-        }),
-        (Value::Array(seen), Value::Array(wanted)) if seen.len() == wanted.len() => {
-            let pairs = seen.iter().zip(wanted).enumerate();
-            let mut faults = pairs.map(|(index, (s, w))| lacks(s, w, &format!("{at}/{index}")));
-            faults.find_map(|fault| fault)
-        }
-        (Value::Number(seen), Value::Number(wanted)) if seen.as_f64() == wanted.as_f64() => None,
-        _ if seen == wanted => None,
-        _ => told(),
     }
 }
 
@@ -320,7 +277,11 @@ impl Vendor for Stage {
             });
             let headers = headers.collect();
             let body = match request.body_mut().take() {
-                Some(body) => body.collect().await.map_err(|e| upstream(e.to_string()))?.to_bytes(),
+                Some(body) => body
+                    .collect()
+                    .await
+                    .map_err(|e| upstream(e.to_string()))?
+                    .to_bytes(),
                 None => Bytes::new(),
             };
             let said = body.clone();
@@ -357,25 +318,6 @@ impl Vendor for Stage {
     }
 }
 
-/// An answer in which each text `$request:/…` is what the request has at this place.
-fn repeats(answer: &Value, request: &[u8]) -> Value {
-    fn fill(value: &mut Value, request: &Value) {
-        match value {
-            Value::String(text) => {
-                if let Some(place) = text.strip_prefix("$request:") {
-                    *value = request.pointer(place).cloned().unwrap_or_default();
-                }
-            }
-            Value::Array(all) => all.iter_mut().for_each(|one| fill(one, request)),
-            Value::Object(all) => all.values_mut().for_each(|one| fill(one, request)),
-            _ => {}
-        }
-    }
-    let mut answer = answer.clone();
-    fill(&mut answer, &serde_json::from_slice(request).unwrap_or_default());
-    answer
-}
-
 fn respond<'a>(
     status: u16,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -390,79 +332,4 @@ fn respond<'a>(
 
 fn upstream(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::Upstream, message)
-}
-
-type Chunk = Result<Bytes, std::io::Error>;
-
-/// A body, as it is delivered. `open` goes with it.
-fn stream(body: Bytes, delivery: Delivery, open: Open) -> BoxStream<'static, Chunk> {
-    let upto = |at: usize| body.slice(..at.min(body.len()));
-    let first: Vec<Bytes> = match &delivery {
-        Delivery::Pieces(places) => {
-            let mut places = places.clone();
-            places.push(body.len());
-            let from = std::iter::once(0).chain(places.clone());
-            let pieces = from.zip(places).map(|(from, to)| body.slice(from..to));
-            pieces.filter(|piece| !piece.is_empty()).collect()
-        }
-        Delivery::Cut(at) | Delivery::Broken(at) | Delivery::Hang(at) => vec![upto(*at)],
-        _ => vec![body.clone()],
-    };
-    // Each piece is there before the next one is.
-    let first = stream::iter(first).then(async |piece| {
-        tokio::task::yield_now().await;
-        Ok(piece)
-    });
-    let rest: BoxStream<'static, Chunk> = match delivery {
-        Delivery::Broken(_) => {
-            let error = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            stream::once(async { Err(error) }).boxed()
-        }
-        Delivery::Hang(_) => stream::pending().boxed(),
-        Delivery::Endless(more) => {
-            let more = stream::repeat_with(move || Ok(more.clone()));
-            more.then(async |piece| {
-                tokio::task::yield_now().await;
-                piece
-            })
-            .boxed()
-        }
-        _ => stream::empty().boxed(),
-    };
-    first
-        .chain(rest)
-        .map(move |chunk| {
-            let _ = &open;
-            chunk
-        })
-        .boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_answer_repeats_what_was_asked() {
-        let answer = json!({"id": "$request:/id", "all": ["$request:/params/0", "x"]});
-        let filled = repeats(&answer, br#"{"id":7,"params":[{"a":1}]}"#);
-        assert_eq!(filled, json!({"id": 7, "all": [{"a": 1}, "x"]}));
-    }
-
-    #[test]
-    fn a_part_of_a_body_is_looked_for() {
-        let seen = json!({"a": 1, "b": [{"c": "x", "d": 2}], "e": null});
-        assert_eq!(lacks(&seen, &json!({"a": 1.0, "b": [{"c": "x"}]}), ""), None);
-        for (wanted, place) in [
-            (json!({"z": 1}), "/z is missing"),
-            (json!({"b": []}), "/b is"),
-            (json!({"b": [{"c": "y"}]}), "/b/0/c"),
-            (json!([]), "the whole"),
-        ] {
-            let fault = lacks(&seen, &wanted, "").unwrap_or_default();
-            assert!(fault.contains(place), "{fault}");
-        }
-    }
 }

@@ -19,6 +19,9 @@ use crate::stage::{Asked, Plan, Stage};
 /// Longer than any limit of the sandbox's own: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How often a component may run into a limit of time before it is called no more.
+const HANGS: usize = 3;
+
 /// What the sandbox tells of the component.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -56,8 +59,10 @@ pub(crate) struct Subject {
     pub(crate) now: String,
     /// Where it trapped.
     pub(crate) traps: Vec<String>,
-    /// Where its events were out of order.
+    /// Where its events were out of order, and it ended as if all were well.
     pub(crate) disorder: Vec<String>,
+    /// Where it ran into a limit of time.
+    pub(crate) hangs: Vec<String>,
 }
 
 /// How an answer ended.
@@ -114,6 +119,7 @@ impl Subject {
             now: String::new(),
             traps: Vec::new(),
             disorder: Vec::new(),
+            hangs: Vec::new(),
         })
     }
 
@@ -139,9 +145,17 @@ impl Subject {
 
     /// Asks for an answer and reads it to its end.
     pub(crate) async fn generate(&mut self, plan: Plan, request: GenerateRequest) -> Heard {
+        let mut answer = Answer::default();
+        if let Some(error) = self.given_up() {
+            return Heard {
+                answer,
+                end: End::Failed(error),
+                asked: Vec::new(),
+                faults: Vec::new(),
+            };
+        }
         self.stage.play(Some(plan));
         lock(&self.told.limited).clear();
-        let mut answer = Answer::default();
         let plugin = self.plugin.clone();
         let reads = async {
             let mut events = match plugin.generate(request).await {
@@ -164,8 +178,10 @@ impl Subject {
         if let End::Failed(error) = &end {
             self.look(error);
         }
-        for what in &answer.disorder {
-            self.disorder.push(format!("{}: {what}", self.now));
+        if end == End::Clean {
+            for what in &answer.disorder {
+                self.disorder.push(format!("{}: {what}", self.now));
+            }
         }
         let (asked, faults) = self.stage.over();
         Heard {
@@ -182,6 +198,13 @@ impl Subject {
         plan: Option<Plan>,
         call: impl AsyncFnOnce(Arc<Plugin>) -> Result<T, Error>,
     ) -> Called<T> {
+        if let Some(error) = self.given_up() {
+            return Called {
+                value: Err(error),
+                asked: Vec::new(),
+                faults: Vec::new(),
+            };
+        }
         self.stage.play(plan);
         lock(&self.told.limited).clear();
         let value = timeout(PATIENCE, call(self.plugin.clone())).await;
@@ -197,12 +220,34 @@ impl Subject {
         }
     }
 
-    /// Notes a trap. One that a limit of memory made is the limit's.
+    /// Notes a trap, and what took too long. A trap that a limit of memory made is the limit's.
     fn look(&mut self, error: &Error) {
-        let limited = lock(&self.told.limited).contains(&"memory");
-        if error.code == ErrorCode::PluginFailed && !limited {
-            self.traps.push(format!("{}: {}", self.now, error.message));
+        let limited = lock(&self.told.limited).clone();
+        let told = format!("{}: {}", self.now, error.message);
+        if error.code == ErrorCode::PluginFailed && !limited.contains(&"memory") {
+            self.traps.push(told);
+        } else if error.code == ErrorCode::TimedOut
+            && (error.message == hangs().message
+                || limited.iter().any(|it| matches!(*it, "deadline" | "idle")))
+        {
+            self.hangs.push(told);
         }
+    }
+
+    /// What hangs again and again is called no more.
+    pub(crate) fn given_up(&self) -> Option<Error> {
+        let message = "it was not called: it ran into its limit of time before";
+        (self.hangs.len() >= HANGS).then(|| Error::new(ErrorCode::TimedOut, message))
+    }
+
+    /// What it was refused, so far. What it is refused between this and [`Subject::forgive`] is the kit's own doing.
+    pub(crate) fn mark(&self) -> usize {
+        lock(&self.told.refused).len()
+    }
+
+    /// Forgets what it was refused since.
+    pub(crate) fn forgive(&self, mark: usize) {
+        lock(&self.told.refused).truncate(mark);
     }
 
     /// Who is behind a tool's call.
@@ -212,11 +257,6 @@ impl Subject {
             session: "conformance".into(),
             link: Arc::new(Person),
         }
-    }
-
-    /// The secrets' traces in requests.
-    pub(crate) fn granted(&self) -> &Granted {
-        &self.granted
     }
 }
 
@@ -263,5 +303,9 @@ pub(crate) fn code(code: ErrorCode) -> &'static str {
 
 /// An error in words.
 pub(crate) fn told(error: &Error) -> String {
-    format!("{}: {}", code(error.code), crate::answer::short(&error.message))
+    format!(
+        "{}: {}",
+        code(error.code),
+        crate::answer::short(&error.message)
+    )
 }

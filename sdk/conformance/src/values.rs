@@ -31,7 +31,9 @@ fn of(root: &Value, schema: &Value, depth: usize) -> Vec<Value> {
         return vec![Value::Null];
     }
     if let Some(place) = schema["$ref"].as_str() {
-        let found = place.strip_prefix('#').and_then(|place| root.pointer(place));
+        let found = place
+            .strip_prefix('#')
+            .and_then(|place| root.pointer(place));
         return found.map_or(vec![Value::Null], |found| of(root, found, depth - 1));
     }
     if let Some(fixed) = schema.get("const") {
@@ -42,7 +44,10 @@ fn of(root: &Value, schema: &Value, depth: usize) -> Vec<Value> {
     }
     for either in ["oneOf", "anyOf"] {
         if let Some(all) = schema[either].as_array() {
-            return all.iter().flat_map(|one| of(root, one, depth - 1)).collect();
+            return all
+                .iter()
+                .flat_map(|one| of(root, one, depth - 1))
+                .collect();
         }
     }
     let kinds: Vec<&str> = match &schema["type"] {
@@ -74,16 +79,34 @@ fn of_kind(root: &Value, schema: &Value, kind: &str, depth: usize) -> Vec<Value>
         ],
         "integer" => {
             let bounds = [&schema["minimum"], &schema["maximum"]];
-            let bounds = bounds.into_iter().filter(|bound| bound.is_number()).cloned();
-            let plain = [json!(1), json!(0), json!(-1), json!(i64::MAX), json!(i64::MIN), json!(u64::MAX)];
+            let bounds = bounds
+                .into_iter()
+                .filter(|bound| bound.is_number())
+                .cloned();
+            let plain = [
+                json!(1),
+                json!(0),
+                json!(-1),
+                json!(i64::MAX),
+                json!(i64::MIN),
+                json!(u64::MAX),
+            ];
             plain.into_iter().chain(bounds).collect()
         }
-        "number" => vec![json!(1.5), json!(0), json!(-1e300), json!(1e300), json!(5e-324)],
+        "number" => vec![
+            json!(1.5),
+            json!(0),
+            json!(-1e300),
+            json!(1e300),
+            json!(5e-324),
+        ],
         "boolean" => vec![json!(true), json!(false)],
         "array" => {
             let items = of(root, &schema["items"], depth - 1);
             let one = items.first().cloned().map(|item| json!([item]));
-            let many = items.first().map(|item| Value::Array(vec![item.clone(); 1000]));
+            let many = items
+                .first()
+                .map(|item| Value::Array(vec![item.clone(); 1000]));
             let each = Value::Array(items.iter().take(8).cloned().collect());
             let all = [Some(json!([])), one, Some(each), many];
             all.into_iter().flatten().collect()
@@ -148,7 +171,10 @@ mod tests {
         assert!(made.contains(&json!({"city": "x"})), "{made:?}");
         assert!(made.iter().any(|it| it["days"] == 7));
         // The longest text and the lowest number don't fit.
-        assert!(made.iter().all(|it| it["city"].as_str().unwrap().len() < 1000));
+        assert!(
+            made.iter()
+                .all(|it| it["city"].as_str().unwrap().len() < 1000)
+        );
         let never = json!({"type": "string", "pattern": "^never$"});
         assert_eq!(fitting(&never), Vec::<Value>::new());
     }

@@ -7,10 +7,11 @@ use tokio::time::timeout;
 use super::scenarios::request;
 use super::streams::body;
 use super::{BOTH, word};
+use crate::delivery::Delivery;
 use crate::report::{Outcome, Stop};
 use crate::run::Run;
 use crate::script::{Provider, Scenario, When};
-use crate::stage::{Delivery, Plan};
+use crate::stage::Plan;
 
 /// How long it may take until a call begins, and until it lets go.
 const SOON: Duration = Duration::from_secs(10);
@@ -24,7 +25,10 @@ pub(super) async fn run(run: &mut Run, provider: &Provider, text: &Scenario) {
         .await;
         let reads = format!("{}, in the middle", word(when));
         run.case("cancel.drops-upstream", &reads, async |run| {
-            cancelled(run, provider, text, when, |length| Delivery::Hang(length / 2)).await
+            cancelled(run, provider, text, when, |length| {
+                Delivery::Hang(length / 2)
+            })
+            .await
         })
         .await;
     }

@@ -22,7 +22,14 @@ const STATUSES: &[(u16, &[ErrorCode])] = &[
     (500, &[ErrorCode::Upstream]),
     (502, &[ErrorCode::Upstream, ErrorCode::Overloaded]),
     (503, &[ErrorCode::Overloaded, ErrorCode::Upstream]),
-    (504, &[ErrorCode::TimedOut, ErrorCode::Upstream, ErrorCode::Overloaded]),
+    (
+        504,
+        &[
+            ErrorCode::TimedOut,
+            ErrorCode::Upstream,
+            ErrorCode::Overloaded,
+        ],
+    ),
     (302, &[]),
     (204, &[]),
 ];
@@ -30,9 +37,15 @@ const STATUSES: &[(u16, &[ErrorCode])] = &[
 /// Bodies of refusals: those of proxies and of nobody.
 const BODIES: &[(&str, &str)] = &[
     ("application/json", ""),
-    ("text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>"),
+    (
+        "text/html",
+        "<html><body><h1>502 Bad Gateway</h1></body></html>",
+    ),
     ("application/json", "{\"error\":\"no\"}"),
-    ("application/json", "{\"error\":{\"message\":null,\"type\":7,\"code\":[]},\"message\":{}}"),
+    (
+        "application/json",
+        "{\"error\":{\"message\":null,\"type\":7,\"code\":[]},\"message\":{}}",
+    ),
     ("application/json", "[[[{\"x\":"),
 ];
 
@@ -61,7 +74,9 @@ pub(super) fn answers(exchange: &Exchange, status: u16, kind: &str, body: &str) 
         body_file: None,
         ..exchange.clone()
     };
-    other.headers.retain(|name, _| !name.eq_ignore_ascii_case("content-type"));
+    other
+        .headers
+        .retain(|name, _| !name.eq_ignore_ascii_case("content-type"));
     other.headers.insert("content-type".into(), kind.into());
     other
 }
@@ -105,7 +120,10 @@ async fn refused(
             ));
         }
         if error.message.trim().is_empty() {
-            return Err(Stop::failed("an error that says what happened", "an empty message"));
+            return Err(Stop::failed(
+                "an error that says what happened",
+                "an empty message",
+            ));
         }
         if status == 429 && error.retry_after_ms != Some(7000) {
             return Err(Stop::failed(

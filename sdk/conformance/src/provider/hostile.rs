@@ -62,7 +62,10 @@ fn nonsense() -> Vec<(&'static str, Bytes)> {
         ("null", "null".into()),
         ("a text", "\"text\"".into()),
         ("a number", "1e999".into()),
-        ("a page of a proxy", "<html><h1>It works!</h1></html>".into()),
+        (
+            "a page of a proxy",
+            "<html><h1>It works!</h1></html>".into(),
+        ),
         ("deep lists", deep("[", "]").into()),
         ("deep objects", deep("{\"a\":", "}").into()),
         ("a deep list that doesn't end", "[".repeat(100_000).into()),
@@ -76,8 +79,14 @@ fn nonsense() -> Vec<(&'static str, Bytes)> {
         ("an event of null", event("null")),
         ("an event that is no JSON", event("{\"a\":")),
         ("an event of deep lists", event(&deep("[", "]"))),
-        ("events without names", "event\n\nid\n\n:\n\ndata\n\n".into()),
-        ("a frame that claims to be of 4 GiB", Bytes::from(vec![0xff; 64])),
+        (
+            "events without names",
+            "event\n\nid\n\n:\n\ndata\n\n".into(),
+        ),
+        (
+            "a frame that claims to be of 4 GiB",
+            Bytes::from(vec![0xff; 64]),
+        ),
     ]
 }
 
@@ -110,7 +119,11 @@ async fn hear(
 /// The case that runs has not trapped so far.
 fn no_trap(run: &Run, what: &str) -> Outcome {
     let now = &run.subject.now;
-    let trap = run.subject.traps.iter().find(|trap| trap.starts_with(now.as_str()));
+    let trap = run
+        .subject
+        .traps
+        .iter()
+        .find(|trap| trap.starts_with(now.as_str()));
     match trap {
         None => Ok(()),
         Some(trap) => Err(Stop::failed(format!("no trap {what}"), trap)),
@@ -126,7 +139,10 @@ async fn mutated(run: &mut Run, provider: &Provider, scenario: &Scenario, when: 
         if let Some(fault) = heard.answer.disorder.first()
             && heard.end == End::Clean
         {
-            return Err(Stop::failed(format!("events in order, where {named}"), fault));
+            return Err(Stop::failed(
+                format!("events in order, where {named}"),
+                fault,
+            ));
         }
     }
     Ok(())
@@ -191,7 +207,11 @@ fn of_value(value: &Value) -> Vec<(String, String)> {
             let huge = json!(HUGE).to_string();
             let text = changed.to_string().replace(&huge, "1e999");
             let other = short(&other.to_string()).replace(&huge, "1e999");
-            let named = if place.is_empty() { "the whole" } else { &place };
+            let named = if place.is_empty() {
+                "the whole"
+            } else {
+                &place
+            };
             all.push((format!("{named} is {other}"), text));
         }
     }

@@ -1,10 +1,10 @@
 //! Requests that are strange, or large.
 
+use types::ErrorCode;
 use types::neutral::{
     Content, Extension, GenerateRequest, Message, Part, Reasoning, ReasoningKind, Role, ToolCall,
     ToolChoice,
 };
-use types::ErrorCode;
 
 use crate::report::{Outcome, Stop};
 use crate::requests::{UNICODE, result, says, tool, user};
@@ -21,18 +21,27 @@ type Strange = (&'static str, GenerateRequest);
 pub(super) async fn run(run: &mut Run, provider: &Provider, text: &Scenario) {
     let model = provider.model(text);
     for (named, request) in strange(model) {
-        run.case("input.strange", named, async |run| served(run, text, request, None).await)
-            .await;
+        run.case("input.strange", named, async |run| {
+            served(run, text, request, None).await
+        })
+        .await;
     }
     for (named, data) in [
-        ("of another plugin", r#"{"signature":"of-somebody-else","id":7}"#.to_owned()),
+        (
+            "of another plugin",
+            r#"{"signature":"of-somebody-else","id":7}"#.to_owned(),
+        ),
         ("null", "null".into()),
         ("a list", "[1]".into()),
         ("a text", "\"x\"".into()),
         ("no JSON", "{".into()),
         ("nothing", String::new()),
         ("deep", "[".repeat(50_000) + &"]".repeat(50_000)),
-        ("wrong types", r#"{"signature":{},"type":[],"data":null,"encrypted_content":1,"thoughtSignature":[]}"#.into()),
+        (
+            "wrong types",
+            r#"{"signature":{},"type":[],"data":null,"encrypted_content":1,"thoughtSignature":[]}"#
+                .into(),
+        ),
     ] {
         let request = remembers(model, &data);
         run.case("provider-data.foreign", named, async |run| {
@@ -59,7 +68,9 @@ pub(super) async fn run(run: &mut Run, provider: &Provider, text: &Scenario) {
     })
     .await;
     let mut tools = says(model, "Say hello.");
-    tools.tools = (0..500).map(|at| tool(&format!("tool_{at}"), None)).collect();
+    tools.tools = (0..500)
+        .map(|at| tool(&format!("tool_{at}"), None))
+        .collect();
     run.case("input.large", "tools", async |run| {
         served(run, text, tools, Some(ErrorCode::TooLarge)).await
     })
@@ -93,7 +104,10 @@ async fn served(
                         | ErrorCode::Upstream
                 ) || also == Some(error.code) => {}
             End::Failed(error) => {
-                return Err(Stop::failed("an answer, or a refusal of the request", told(error)));
+                return Err(Stop::failed(
+                    "an answer, or a refusal of the request",
+                    told(error),
+                ));
             }
         }
     }
@@ -122,61 +136,123 @@ fn strange(model: &str) -> Vec<Strange> {
         ("no parts", with(&|it| it.messages[0].parts.clear())),
         ("empty text", with(&|it| it.messages = vec![user("")])),
         ("NUL", with(&|it| it.messages = vec![user("a\0b")])),
-        ("a model that climbs", with(&|it| it.model = "../../admin?x=1#y".into())),
-        ("a model of odd letters", with(&|it| it.model = UNICODE.into())),
+        (
+            "a model that climbs",
+            with(&|it| it.model = "../../admin?x=1#y".into()),
+        ),
+        (
+            "a model of odd letters",
+            with(&|it| it.model = UNICODE.into()),
+        ),
         ("no model", with(&|it| it.model.clear())),
-        ("odd names of tools", with(&|it| {
-            it.tools = vec![
-                tool("weather.get/now ✓", None),
-                tool("weather.get/now ✗", None),
-                tool("", None),
-                tool(&"x".repeat(300), None),
-            ];
-        })),
-        ("a tool twice", with(&|it| it.tools = vec![tool("a", None), tool("a", None)])),
-        ("parameters that are no schema", with(&|it| {
-            it.tools = vec![tool("a", Some("{")), tool("b", Some("[1]")), tool("c", Some("null"))];
-        })),
-        ("parameters that refer to themselves", with(&|it| {
-            let own = r##"{"type":"object","properties":{"a":{"$ref":"#"}},"$defs":{"b":{"$ref":"#/$defs/b"}}}"##;
-            it.tools = vec![tool("a", Some(own))];
-        })),
-        ("a choice of no tool", with(&|it| it.tool_choice = Some(ToolChoice::Tool("none".into())))),
-        ("broken arguments", with(&|it| {
-            it.messages.push(call("call_1", "get_weather", "{\"city\": \"Os"));
-            it.messages.push(result("call_1", "get_weather", "x"));
-        })),
-        ("a result without a call", with(&|it| it.messages.push(result("call_9", "x", "y")))),
-        ("a call without a result", with(&|it| {
-            it.messages.push(call("call_1", "get_weather", "{}"));
-            it.messages.push(user("Well?"));
-        })),
-        ("an answer first", with(&|it| {
-            it.messages.insert(0, Message::new(Role::Assistant, vec![Part::text("Hm.")]));
-        })),
-        ("instructions last", with(&|it| {
-            it.messages.push(Message::new(Role::System, vec![Part::text("Be short.")]));
-        })),
-        ("only instructions", with(&|it| it.messages[0].role = Role::System)),
-        ("numbers that are none", with(&|it| {
-            it.sampling.temperature = Some(f64::NAN);
-            it.sampling.top_p = Some(f64::INFINITY);
-        })),
-        ("numbers at their ends", with(&|it| {
-            it.sampling.max_tokens = Some(0);
-            it.sampling.top_k = Some(u32::MAX);
-            it.sampling.seed = Some(i64::MIN);
-            it.sampling.choices = Some(0);
-        })),
-        ("extensions that are no JSON", with(&|it| {
-            it.extensions = ["{", "[]", "null", ""].map(|fields| Extension {
-                dialect: "conformance".into(),
-                fields: fields.into(),
-            }).to_vec();
-        })),
-        ("what is of no known kind", with(&|it| {
-            it.messages[0].parts.push(Part::new(Content::Other("conformance".into())));
-        })),
+        (
+            "odd names of tools",
+            with(&|it| {
+                it.tools = vec![
+                    tool("weather.get/now ✓", None),
+                    tool("weather.get/now ✗", None),
+                    tool("", None),
+                    tool(&"x".repeat(300), None),
+                ];
+            }),
+        ),
+        (
+            "a tool twice",
+            with(&|it| it.tools = vec![tool("a", None), tool("a", None)]),
+        ),
+        (
+            "parameters that are no schema",
+            with(&|it| {
+                it.tools = vec![
+                    tool("a", Some("{")),
+                    tool("b", Some("[1]")),
+                    tool("c", Some("null")),
+                ];
+            }),
+        ),
+        (
+            "parameters that refer to themselves",
+            with(&|it| {
+                let own = r##"{"type":"object","properties":{"a":{"$ref":"#"}},"$defs":{"b":{"$ref":"#/$defs/b"}}}"##;
+                it.tools = vec![tool("a", Some(own))];
+            }),
+        ),
+        (
+            "a choice of no tool",
+            with(&|it| it.tool_choice = Some(ToolChoice::Tool("none".into()))),
+        ),
+        (
+            "broken arguments",
+            with(&|it| {
+                it.messages
+                    .push(call("call_1", "get_weather", "{\"city\": \"Os"));
+                it.messages.push(result("call_1", "get_weather", "x"));
+            }),
+        ),
+        (
+            "a result without a call",
+            with(&|it| it.messages.push(result("call_9", "x", "y"))),
+        ),
+        (
+            "a call without a result",
+            with(&|it| {
+                it.messages.push(call("call_1", "get_weather", "{}"));
+                it.messages.push(user("Well?"));
+            }),
+        ),
+        (
+            "an answer first",
+            with(&|it| {
+                it.messages
+                    .insert(0, Message::new(Role::Assistant, vec![Part::text("Hm.")]));
+            }),
+        ),
+        (
+            "instructions last",
+            with(&|it| {
+                it.messages
+                    .push(Message::new(Role::System, vec![Part::text("Be short.")]));
+            }),
+        ),
+        (
+            "only instructions",
+            with(&|it| it.messages[0].role = Role::System),
+        ),
+        (
+            "numbers that are none",
+            with(&|it| {
+                it.sampling.temperature = Some(f64::NAN);
+                it.sampling.top_p = Some(f64::INFINITY);
+            }),
+        ),
+        (
+            "numbers at their ends",
+            with(&|it| {
+                it.sampling.max_tokens = Some(0);
+                it.sampling.top_k = Some(u32::MAX);
+                it.sampling.seed = Some(i64::MIN);
+                it.sampling.choices = Some(0);
+            }),
+        ),
+        (
+            "extensions that are no JSON",
+            with(&|it| {
+                it.extensions = ["{", "[]", "null", ""]
+                    .map(|fields| Extension {
+                        dialect: "conformance".into(),
+                        fields: fields.into(),
+                    })
+                    .to_vec();
+            }),
+        ),
+        (
+            "what is of no known kind",
+            with(&|it| {
+                it.messages[0]
+                    .parts
+                    .push(Part::new(Content::Other("conformance".into())));
+            }),
+        ),
     ]
 }
 
@@ -204,6 +280,8 @@ fn remembers(model: &str, data: &str) -> GenerateRequest {
     let mut request = says(model, "What is the weather?");
     request.tools = vec![tool("get_weather", None)];
     request.messages.push(said);
-    request.messages.push(result("call_1", "get_weather", "rain"));
+    request
+        .messages
+        .push(result("call_1", "get_weather", "rain"));
     request
 }

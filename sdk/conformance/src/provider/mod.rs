@@ -26,7 +26,8 @@ pub(crate) async fn run(run: &mut Run) {
         return;
     };
     let provider = &provider;
-    run.case("script.complete", "", async |_| complete(provider)).await;
+    run.case("script.complete", "", async |_| complete(provider))
+        .await;
     scenarios::run(run, provider).await;
     more::run(run, provider).await;
     errors::run(run, provider).await;

@@ -15,7 +15,8 @@ use crate::stage::Plan;
 use crate::subject::{Called, told};
 
 pub(super) async fn run(run: &mut Run, provider: &Provider) {
-    run.case("models.list", "", async |run| models(run, provider).await).await;
+    run.case("models.list", "", async |run| models(run, provider).await)
+        .await;
     for (named, status, kind, body) in [
         ("a refusal", 500, "application/json", "{}"),
         ("a page of a proxy", 200, "text/html", "<html></html>"),
@@ -28,17 +29,26 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
                 *exchange = answers(exchange, status, kind, body);
             }
             let plan = Some(Plan::lax(exchanges));
-            let called = run.subject.call(plan, async |plugin| plugin.models().await).await;
+            let called = run
+                .subject
+                .call(plan, async |plugin| plugin.models().await)
+                .await;
             match called.value {
-                _ if called.asked.is_empty() => Err(Stop::skipped("it lists its models without asking")),
+                _ if called.asked.is_empty() => {
+                    Err(Stop::skipped("it lists its models without asking"))
+                }
                 Err(_) => Ok(()),
                 Ok(models) => Err(Stop::failed("an error", format!("{} models", models.len()))),
             }
         })
         .await;
     }
-    run.case("embed.vectors", "", async |run| embed(run, provider).await).await;
-    run.case("count-tokens.counts", "", async |run| count(run, provider).await).await;
+    run.case("embed.vectors", "", async |run| embed(run, provider).await)
+        .await;
+    run.case("count-tokens.counts", "", async |run| {
+        count(run, provider).await
+    })
+    .await;
     let traces = run.traces.clone();
     for (name, trace) in traces {
         run.case("credential.named", &name, async |run| {
@@ -77,18 +87,27 @@ fn by_script<T>(called: &Called<T>) -> Outcome {
 
 async fn models(run: &mut Run, provider: &Provider) -> Outcome {
     let plan = Plan::strict(list(provider)?);
-    let called = run.subject.call(Some(plan), async |plugin| plugin.models().await).await;
+    let called = run
+        .subject
+        .call(Some(plan), async |plugin| plugin.models().await)
+        .await;
     by_script(&called)?;
     let models = called.value.map_err(|e| Stop::failed("a list", told(&e)))?;
     let mut seen = BTreeSet::new();
     if let Some(twice) = models.iter().find(|model| !seen.insert(model.id.as_str())) {
-        return Err(Stop::failed("each model once", format!("{:?} twice", twice.id)));
+        return Err(Stop::failed(
+            "each model once",
+            format!("{:?} twice", twice.id),
+        ));
     }
     let scenario = provider.scenario("models");
     let wanted = scenario.iter().flat_map(|it| &it.expect.models);
     for wanted in wanted.chain([&provider.model]) {
         if !seen.contains(wanted.as_str()) {
-            return Err(Stop::failed(format!("the model {wanted:?}"), format!("{seen:?}")));
+            return Err(Stop::failed(
+                format!("the model {wanted:?}"),
+                format!("{seen:?}"),
+            ));
         }
     }
     Ok(())
@@ -98,23 +117,32 @@ async fn embed(run: &mut Run, provider: &Provider) -> Outcome {
     let scenario = provider.scenario("embed");
     let played = scenario.filter(|it| it.unsupported.is_none());
     let request = EmbedRequest {
-        model: scenario.map_or(&*provider.model, |it| provider.model(it)).into(),
+        model: scenario
+            .map_or(&*provider.model, |it| provider.model(it))
+            .into(),
         input: EmbedInput::Texts(vec!["one".into(), "two".into()]),
         dimensions: None,
         user: None,
         extensions: Vec::new(),
     };
     let plan = Plan::strict(played.map(|it| it.exchanges.clone()).unwrap_or_default());
-    let called = run.subject.call(Some(plan), async |plugin| plugin.embed(request).await);
+    let called = run
+        .subject
+        .call(Some(plan), async |plugin| plugin.embed(request).await);
     let called = called.await;
     let Some(scenario) = played else {
         let why = scenario.and_then(|it| it.unsupported.as_deref());
         return lacking(called, why);
     };
     by_script(&called)?;
-    let embedded = called.value.map_err(|e| Stop::failed("vectors", told(&e)))?;
+    let embedded = called
+        .value
+        .map_err(|e| Stop::failed("vectors", told(&e)))?;
     match &scenario.expect.vectors {
-        None => Err(Stop::failed("`expect.vectors` in the script", "there is none")),
+        None => Err(Stop::failed(
+            "`expect.vectors` in the script",
+            "there is none",
+        )),
         Some(wanted) if *wanted == embedded.vectors => Ok(()),
         Some(wanted) => Err(Stop::failed(
             format!("{wanted:?}"),
@@ -129,18 +157,28 @@ async fn count(run: &mut Run, provider: &Provider) -> Outcome {
     let model = scenario.map_or(&*provider.model, |it| provider.model(it));
     let request = requests::request("text", model);
     let plan = Plan::strict(played.map(|it| it.exchanges.clone()).unwrap_or_default());
-    let called = run.subject.call(Some(plan), async |plugin| plugin.count_tokens(request).await);
+    let called = run.subject.call(Some(plan), async |plugin| {
+        plugin.count_tokens(request).await
+    });
     let called = called.await;
     let Some(scenario) = played else {
         let why = scenario.and_then(|it| it.unsupported.as_deref());
         return lacking(called, why);
     };
     by_script(&called)?;
-    let counted = called.value.map_err(|e| Stop::failed("a count", told(&e)))?;
+    let counted = called
+        .value
+        .map_err(|e| Stop::failed("a count", told(&e)))?;
     match scenario.expect.input_tokens {
-        None => Err(Stop::failed("`expect.input_tokens` in the script", "there is none")),
+        None => Err(Stop::failed(
+            "`expect.input_tokens` in the script",
+            "there is none",
+        )),
         Some(wanted) if wanted == counted.input_tokens => Ok(()),
-        Some(wanted) => Err(Stop::failed(wanted.to_string(), counted.input_tokens.to_string())),
+        Some(wanted) => Err(Stop::failed(
+            wanted.to_string(),
+            counted.input_tokens.to_string(),
+        )),
     }
 }
 

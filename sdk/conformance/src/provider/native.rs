@@ -9,14 +9,16 @@ use sandbox::Body;
 use tokio::time::timeout;
 use types::neutral::NativeRequest;
 
+use crate::delivery::Delivery;
 use crate::report::{Outcome, Stop};
 use crate::run::Run;
 use crate::script::{Exchange, Provider};
-use crate::stage::{Delivery, Plan};
+use crate::stage::Plan;
 use crate::subject::{code, told};
 
 /// Bytes that no translation would leave as they are.
-const BYTES: &[u8] = b"{\"model\" :\t\"x\",  \"a\":1,\"a\":2, \"\xf0\x9f\x9a\x80\xff\xfe\":null}\r\n";
+const BYTES: &[u8] =
+    b"{\"model\" :\t\"x\",  \"a\":1,\"a\":2, \"\xf0\x9f\x9a\x80\xff\xfe\":null}\r\n";
 
 /// How long a vendor's answer may be held when its client is gone.
 const SOON: Duration = Duration::from_secs(10);
@@ -39,18 +41,25 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
             untouched(run, provider, dialect, 429).await
         })
         .await;
-        run.case("native.cancel", dialect, async |run| cancel(run, provider, dialect).await)
-            .await;
+        run.case("native.cancel", dialect, async |run| {
+            cancel(run, provider, dialect).await
+        })
+        .await;
     }
     run.case("native.unknown", "", async |run| {
         let request = request(provider, "conformance-dialect");
         let plan = plan(Delivery::Whole, 200);
         let called = run.subject.call(Some(plan), async |plugin| {
-            plugin.forward(request, Body::from_bytes(Bytes::from_static(BYTES))).await
+            plugin
+                .forward(request, Body::from_bytes(Bytes::from_static(BYTES)))
+                .await
         });
         match called.await.value {
             Err(_) => Ok(()),
-            Ok(answer) => Err(Stop::failed("an error", format!("status {}", answer.status))),
+            Ok(answer) => Err(Stop::failed(
+                "an error",
+                format!("status {}", answer.status),
+            )),
         }
     })
     .await;
@@ -86,7 +95,9 @@ fn plan(delivery: Delivery, status: u16) -> Plan {
         body_file: None,
         sse: None,
     };
-    Plan::lax(vec![exchange]).with_body(BYTES.repeat(100)).delivered(delivery)
+    Plan::lax(vec![exchange])
+        .with_body(BYTES.repeat(100))
+        .delivered(delivery)
 }
 
 async fn untouched(run: &mut Run, provider: &Provider, dialect: &str, status: u16) -> Outcome {
@@ -104,7 +115,10 @@ async fn untouched(run: &mut Run, provider: &Provider, dialect: &str, status: u1
         .value
         .map_err(|error| Stop::failed("the vendor's answer", told(&error)))?;
     let [asked] = called.asked.as_slice() else {
-        return Err(Stop::failed("one request", format!("{}", called.asked.len())));
+        return Err(Stop::failed(
+            "one request",
+            format!("{}", called.asked.len()),
+        ));
     };
     if asked.body != BYTES {
         return Err(Stop::failed(
@@ -113,10 +127,15 @@ async fn untouched(run: &mut Run, provider: &Provider, dialect: &str, status: u1
         ));
     }
     let has = |fields: &[(String, String)], value: &str| {
-        fields.iter().any(|(name, it)| name == "x-conformance" && it == value)
+        fields
+            .iter()
+            .any(|(name, it)| name == "x-conformance" && it == value)
     };
     if !has(&asked.headers, "of the client") {
-        return Err(Stop::failed("the client's header fields at the vendor", "they are lost"));
+        return Err(Stop::failed(
+            "the client's header fields at the vendor",
+            "they are lost",
+        ));
     }
     for (name, trace) in &run.traces {
         if !asked.has(trace) {
@@ -149,10 +168,18 @@ async fn cancel(run: &mut Run, provider: &Provider, dialect: &str) -> Outcome {
     };
     let first = timeout(SOON, answer.body.next()).await;
     if !matches!(first, Ok(Some(Ok(_)))) {
-        return Err(Stop::failed("the beginning of the vendor's answer", "none came"));
+        return Err(Stop::failed(
+            "the beginning of the vendor's answer",
+            "none came",
+        ));
     }
     drop(answer);
     let gone = timeout(SOON, run.subject.stage.reads(false)).await;
     run.subject.stage.play(None);
-    gone.map_err(|_| Stop::failed(format!("that it is let go within {SOON:?}"), "it is still held"))
+    gone.map_err(|_| {
+        Stop::failed(
+            format!("that it is let go within {SOON:?}"),
+            "it is still held",
+        )
+    })
 }

@@ -5,11 +5,12 @@ use types::{Error, ErrorCode};
 
 use super::{BOTH, word};
 use crate::answer::{Answer, Kind, finish, short};
+use crate::compare::lacks;
 use crate::report::{Outcome, Stop};
 use crate::requests::{self, PIXEL_BASE64, SCENARIOS, UNICODE, WEATHER};
 use crate::run::Run;
 use crate::script::{Expect, Provider, Scenario, When};
-use crate::stage::{Asked, Plan, lacks};
+use crate::stage::{Asked, Plan};
 use crate::subject::{End, Heard, told};
 
 pub(super) async fn run(run: &mut Run, provider: &Provider) {
@@ -30,7 +31,10 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
             continue;
         }
         if name.starts_with("error") {
-            for when in BOTH.into_iter().filter(|it| *it == When::Stream || name == "error") {
+            for when in BOTH
+                .into_iter()
+                .filter(|it| *it == When::Stream || name == "error")
+            {
                 let of = format!("{name}, {}", word(when));
                 run.case("error.vendor", &of, async |run| {
                     refused(run, provider, scenario, when).await
@@ -53,7 +57,10 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
             let (whole, stream) = (whole.join("; "), stream.join("; "));
             run.case("answer.same", name, async |_| match same {
                 true => Ok(()),
-                false => Err(Stop::failed(format!("as whole: {whole}"), format!("as a stream: {stream}"))),
+                false => Err(Stop::failed(
+                    format!("as whole: {whole}"),
+                    format!("as a stream: {stream}"),
+                )),
             })
             .await;
         }
@@ -99,7 +106,10 @@ pub(super) async fn request(
     request.stream = when == When::Stream;
     if scenario.name == "reasoning-next" {
         let before = provider.scenario("reasoning").ok_or_else(|| {
-            Stop::failed("the scenario `reasoning`, of which it is the next turn", "there is none")
+            Stop::failed(
+                "the scenario `reasoning`, of which it is the next turn",
+                "there is none",
+            )
         })?;
         let mut first = request.clone();
         first.model = provider.model(before).into();
@@ -152,7 +162,10 @@ fn sent(scenario: &str, expect: &Expect, asked: &[Asked]) -> Outcome {
         "tool-call-empty" => &["get_time"],
         _ => &[],
     };
-    let texts = kit.iter().copied().chain(expect.returns.iter().map(String::as_str));
+    let texts = kit
+        .iter()
+        .copied()
+        .chain(expect.returns.iter().map(String::as_str));
     for text in texts {
         if !asked.iter().any(|asked| asked.has(text)) {
             return Err(Stop::failed(
@@ -161,9 +174,14 @@ fn sent(scenario: &str, expect: &Expect, asked: &[Asked]) -> Outcome {
             ));
         }
     }
-    let weather = asked.iter().any(|asked| asked.has(WEATHER) || asked.has("degrees"));
+    let weather = asked
+        .iter()
+        .any(|asked| asked.has(WEATHER) || asked.has("degrees"));
     match scenario == "tool-result" && !weather {
-        true => Err(Stop::failed(format!("{WEATHER} in the request"), "it is not there")),
+        true => Err(Stop::failed(
+            format!("{WEATHER} in the request"),
+            "it is not there",
+        )),
         false => Ok(()),
     }
 }
@@ -183,7 +201,10 @@ fn expected(scenario: &str, expect: &Expect, answer: &Answer) -> Outcome {
     }
     if let Some(text) = &expect.text {
         if scenario == "unicode" && !text.chars().any(|c| c.len_utf8() == 4) {
-            return Err(Stop::failed("a character of four bytes in `expect.text`", text));
+            return Err(Stop::failed(
+                "a character of four bytes in `expect.text`",
+                text,
+            ));
         }
         differs("the text", text, &answer.said(|kind| *kind == Kind::Text))?;
     }
@@ -192,7 +213,11 @@ fn expected(scenario: &str, expect: &Expect, answer: &Answer) -> Outcome {
         differs("the reasoning", text, &said)?;
     }
     if let Some(text) = &expect.refusal {
-        differs("the refusal", text, &answer.said(|kind| *kind == Kind::Refusal))?;
+        differs(
+            "the refusal",
+            text,
+            &answer.said(|kind| *kind == Kind::Refusal),
+        )?;
     }
     let calls = answer.calls();
     let wanted = expect.calls.as_deref().unwrap_or_default();
@@ -206,7 +231,10 @@ fn expected(scenario: &str, expect: &Expect, answer: &Answer) -> Outcome {
         return Err(Stop::failed(wanted, "fewer"));
     }
     if calls.len() != wanted.len() {
-        return Err(Stop::failed(format!("{} calls", wanted.len()), format!("{calls:?}")));
+        return Err(Stop::failed(
+            format!("{} calls", wanted.len()),
+            format!("{calls:?}"),
+        ));
     }
     for (wanted, (name, arguments)) in wanted.iter().zip(&calls) {
         differs("a call of", &wanted.name, name)?;
@@ -214,7 +242,10 @@ fn expected(scenario: &str, expect: &Expect, answer: &Answer) -> Outcome {
         if !wanted.arguments.is_null()
             && let Some(fault) = lacks(&seen, &wanted.arguments, "")
         {
-            return Err(Stop::failed(format!("arguments {}", wanted.arguments), fault));
+            return Err(Stop::failed(
+                format!("arguments {}", wanted.arguments),
+                fault,
+            ));
         }
     }
     let usual = match scenario {
@@ -223,7 +254,11 @@ fn expected(scenario: &str, expect: &Expect, answer: &Answer) -> Outcome {
         _ => "stop",
     };
     let reason = answer.finished.get(&0).map(finish).unwrap_or_default();
-    differs("the finish reason", expect.finish.as_deref().unwrap_or(usual), &reason)?;
+    differs(
+        "the finish reason",
+        expect.finish.as_deref().unwrap_or(usual),
+        &reason,
+    )?;
     usage(expect, answer)
 }
 
@@ -245,7 +280,10 @@ fn usage(expect: &Expect, answer: &Answer) -> Outcome {
             }
         };
         if value != Some(*wanted) {
-            return Err(Stop::failed(format!("usage.{name} = {wanted}"), format!("{value:?}")));
+            return Err(Stop::failed(
+                format!("usage.{name} = {wanted}"),
+                format!("{value:?}"),
+            ));
         }
     }
     Ok(())
@@ -269,7 +307,12 @@ async fn refused(run: &mut Run, provider: &Provider, scenario: &Scenario, when: 
 pub(super) fn says(expect: &Expect, error: &Error) -> Outcome {
     let code = crate::subject::code(error.code);
     match &expect.error {
-        None => return Err(Stop::failed("`expect.error` in the script", "there is none")),
+        None => {
+            return Err(Stop::failed(
+                "`expect.error` in the script",
+                "there is none",
+            ));
+        }
         Some(wanted) if wanted != code => {
             return Err(Stop::failed(format!("`{wanted}`"), told(error)));
         }

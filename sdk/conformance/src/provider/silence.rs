@@ -40,7 +40,10 @@ async fn ask(run: &mut Run, provider: &Provider, text: &Scenario) -> Result<Vec<
 /// What a plugin itself says to its vendor. Header fields that a signature makes differ each time.
 fn said(asked: &[Asked]) -> Vec<Asked> {
     let own = |(name, _): &(String, String)| {
-        !matches!(name.as_str(), "authorization" | "content-length" | "x-amz-date")
+        !matches!(
+            name.as_str(),
+            "authorization" | "content-length" | "x-amz-date"
+        )
     };
     let mut all = asked.to_vec();
     for asked in &mut all {

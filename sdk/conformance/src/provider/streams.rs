@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::scenarios::{clean, request};
 use super::word;
+use crate::delivery::Delivery;
 use crate::report::{Outcome, Stop};
 use crate::run::Run;
 use crate::script::{Provider, Scenario, When};
-use crate::stage::{Delivery, Plan};
+use crate::stage::Plan;
 use crate::subject::{End, Heard, told};
 
 /// Scenarios whose streams are cut: each has something else in it.
@@ -30,8 +31,10 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
     let scenarios = CUT.iter().filter_map(|name| provider.scenario(name));
     for scenario in scenarios.filter(|it| it.unsupported.is_none()) {
         let name = scenario.name.as_str();
-        run.case("stream.pieces", name, async |run| pieces(run, provider, scenario).await)
-            .await;
+        run.case("stream.pieces", name, async |run| {
+            pieces(run, provider, scenario).await
+        })
+        .await;
         run.case("stream.cut", name, async |run| {
             ends_early(run, provider, scenario, When::Stream, Delivery::Cut).await
         })
@@ -45,8 +48,10 @@ pub(super) async fn run(run: &mut Run, provider: &Provider) {
                 ends_early(run, provider, scenario, When::Whole, Delivery::Cut).await
             })
             .await;
-            run.case("stream.endless", name, async |run| endless(run, provider, scenario).await)
-                .await;
+            run.case("stream.endless", name, async |run| {
+                endless(run, provider, scenario).await
+            })
+            .await;
             if run.subject.reload().await.is_err() {
                 return;
             }
@@ -92,7 +97,10 @@ async fn pieces(run: &mut Run, provider: &Provider, scenario: &Scenario) -> Outc
     let whole = hear(run, provider, scenario, When::Stream, Delivery::Whole).await?;
     clean(&whole)?;
     let gist = whole.answer.gist();
-    let mut ways: Vec<Vec<usize>> = places(&body, PLACES).into_iter().map(|at| vec![at]).collect();
+    let mut ways: Vec<Vec<usize>> = places(&body, PLACES)
+        .into_iter()
+        .map(|at| vec![at])
+        .collect();
     // Byte by byte, and in threes, which no character of four bytes fits.
     ways.push((1..body.len()).collect());
     ways.push((1..body.len()).step_by(3).collect());
@@ -139,13 +147,19 @@ async fn ends_early(
         let heard = hear(run, provider, scenario, when, how(place)).await?;
         if run.subject.traps.len() > traps {
             return Err(Stop::failed(
-                format!("an error where it ends after {place} of {} bytes", body.len()),
+                format!(
+                    "an error where it ends after {place} of {} bytes",
+                    body.len()
+                ),
                 run.subject.traps[traps].clone(),
             ));
         }
         if heard.end == End::Clean && heard.answer.gist() != gist {
             return Err(Stop::failed(
-                format!("an error where the answer ends after {place} of {} bytes", body.len()),
+                format!(
+                    "an error where the answer ends after {place} of {} bytes",
+                    body.len()
+                ),
                 format!("a clean end, with: {}", heard.answer.gist().join("; ")),
             ));
         }
@@ -154,7 +168,9 @@ async fn ends_early(
 }
 
 async fn endless(run: &mut Run, provider: &Provider, scenario: &Scenario) -> Outcome {
-    let limited = run.subject.limit(|limits| limits.response_bytes = bytesize::ByteSize(ENOUGH));
+    let limited = run
+        .subject
+        .limit(|limits| limits.response_bytes = bytesize::ByteSize(ENOUGH));
     let limited = limited.await;
     limited.map_err(|error| Stop::failed("that it loads", format!("{error:#}")))?;
     for when in super::BOTH {
@@ -175,7 +191,10 @@ async fn endless(run: &mut Run, provider: &Provider, scenario: &Scenario) -> Out
             match &heard.end {
                 End::Clean => {
                     return Err(Stop::failed(
-                        format!("an error, read as a {}, with {named} without end", word(when)),
+                        format!(
+                            "an error, read as a {}, with {named} without end",
+                            word(when)
+                        ),
                         "a clean end",
                     ));
                 }

@@ -26,15 +26,21 @@ pub(crate) async fn run(run: &mut Run) {
         let again = list(run, &script).await?;
         match listed == again {
             true => named(&listed),
-            false => Err(Stop::failed("the same list again", format!("{} tools", again.len()))),
+            false => Err(Stop::failed(
+                "the same list again",
+                format!("{} tools", again.len()),
+            )),
         }
     })
     .await;
     for tool in &listed {
-        run.case("tools.schemas", &tool.name, async |_| schemas(tool)).await;
-        run.case("tools.hints", &tool.name, async |_| hints(tool)).await;
+        run.case("tools.schemas", &tool.name, async |_| schemas(tool))
+            .await;
+        run.case("tools.hints", &tool.name, async |_| hints(tool))
+            .await;
     }
-    run.case("script.complete", "", async |_| complete(&script, &listed)).await;
+    run.case("script.complete", "", async |_| complete(&script, &listed))
+        .await;
     calls::run(run, &script, &listed).await;
     offers::run(run, &script).await;
 }
@@ -43,7 +49,9 @@ pub(crate) async fn run(run: &mut Run) {
 async fn list(run: &mut Run, script: &Tools) -> Result<Vec<ToolInfo>, Stop> {
     let plan = Some(Plan::lax(script.exchanges.clone()));
     let behind = run.subject.behind();
-    let listed = run.subject.call(plan, async |plugin| plugin.tools(behind).await);
+    let listed = run
+        .subject
+        .call(plan, async |plugin| plugin.tools(behind).await);
     let listed = listed.await.value;
     listed.map_err(|error| Stop::failed("a list of tools", told(&error)))
 }
@@ -66,14 +74,20 @@ fn named(listed: &[ToolInfo]) -> Outcome {
             return Err(Stop::failed("each name once", format!("{name:?} twice")));
         }
         if tool.description.trim().is_empty() {
-            return Err(Stop::failed("a description for the model", format!("{name:?} has none")));
+            return Err(Stop::failed(
+                "a description for the model",
+                format!("{name:?} has none"),
+            ));
         }
     }
     Ok(())
 }
 
 fn schemas(tool: &ToolInfo) -> Outcome {
-    let schemas = [Some(("arguments", &tool.input_schema)), tool.output_schema.as_ref().map(|it| ("results", it))];
+    let schemas = [
+        Some(("arguments", &tool.input_schema)),
+        tool.output_schema.as_ref().map(|it| ("results", it)),
+    ];
     for (of, schema) in schemas.into_iter().flatten() {
         let checked = manifest::schema::validator(schema, 0);
         checked.map_err(|why| Stop::failed(format!("a schema of {of} that holds"), why))?;
@@ -90,7 +104,10 @@ fn schemas(tool: &ToolInfo) -> Outcome {
 
 fn hints(tool: &ToolInfo) -> Outcome {
     match tool.read_only && tool.destructive {
-        true => Err(Stop::failed("one of the two", "it is `read-only` and `destructive`")),
+        true => Err(Stop::failed(
+            "one of the two",
+            "it is `read-only` and `destructive`",
+        )),
         false => Ok(()),
     }
 }
@@ -126,9 +143,13 @@ fn exchanges(script: &Tools, example: &Example) -> Vec<Exchange> {
 
 /// A result has what the contract wants of one.
 fn sound(tool: Option<&ToolInfo>, result: &CallResult) -> Outcome {
-    let said = |content: &ToolContent| !matches!(content, ToolContent::Text(text) if text.is_empty());
+    let said =
+        |content: &ToolContent| !matches!(content, ToolContent::Text(text) if text.is_empty());
     if result.is_error && !result.content.iter().any(said) {
-        return Err(Stop::failed("a failure that says how it failed", "one without content"));
+        return Err(Stop::failed(
+            "a failure that says how it failed",
+            "one without content",
+        ));
     }
     let schema = tool.and_then(|tool| tool.output_schema.as_ref());
     match (&result.structured, schema) {
@@ -139,8 +160,9 @@ fn sound(tool: Option<&ToolInfo>, result: &CallResult) -> Outcome {
         )),
         (None, None) => Ok(()),
         (Some(text), schema) => {
-            let value: Value = serde_json::from_str(text)
-                .map_err(|error| Stop::failed("a structured result that is JSON", error.to_string()))?;
+            let value: Value = serde_json::from_str(text).map_err(|error| {
+                Stop::failed("a structured result that is JSON", error.to_string())
+            })?;
             if !value.is_object() {
                 return Err(Stop::failed("an object as structured result", text));
             }
