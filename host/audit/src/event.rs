@@ -72,6 +72,18 @@ pub enum Event {
         before: Vec<String>,
         grant: Vec<String>,
     },
+    /// A new component gets a share of the calls.
+    CanaryBegan {
+        plugin: String,
+        digest: String,
+        share: String,
+    },
+    /// It gets none any more: its calls failed more often than the other's.
+    CanaryTakenBack {
+        plugin: String,
+        digest: String,
+        reason: String,
+    },
     /// A change of the configuration that changed nothing.
     ConfigRefused { error: String },
     /// A plugin wanted what it isn't granted. `to` is what one row a minute stands for.
@@ -113,6 +125,7 @@ impl Event {
             Self::ChainBroken { fault: reason }
             | Self::PluginFailed { error: reason, .. }
             | Self::ConfigRefused { error: reason }
+            | Self::CanaryTakenBack { reason, .. }
             | Self::QuarantineEntered { reason, .. } => (&mut [], Some(reason)),
             Self::Denial { to, reason, .. } => (&mut [to], Some(reason)),
             Self::AdminCall { method, path, .. } => (&mut [method, path], None),
@@ -128,6 +141,7 @@ impl Event {
             | Self::PluginSwapped { .. }
             | Self::PluginRemoved { .. }
             | Self::GrantChanged { .. }
+            | Self::CanaryBegan { .. }
             | Self::LimitHit { .. }
             | Self::QuarantineLeft { .. } => (&mut [], None),
         };

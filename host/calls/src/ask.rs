@@ -40,8 +40,9 @@ impl Calls {
         for target in &targets {
             let mut record = Record::new(&self.metrics, owner, "agent", target);
             let begun = async {
-                let revision = now.revisions.get(&target.plugin);
+                let revision = now.pick(&target.plugin);
                 let revision = revision.ok_or_else(|| not_loaded(&target.plugin))?;
+                record.revision = Some(revision.clone());
                 let mut request = request.clone();
                 request.model.clone_from(&target.model);
                 let warnings = self.redeem(revision, owner, &mut request);

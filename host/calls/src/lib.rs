@@ -244,8 +244,9 @@ impl Call<'_> {
         for target in targets {
             let (wire, metrics) = (self.request.wire.id(), &self.calls.metrics);
             let mut record = Record::new(metrics, self.caller.name(), wire, target);
-            outcome = match now.revisions.get(&target.plugin) {
+            outcome = match now.pick(&target.plugin) {
                 Some(revision) => {
+                    record.revision = Some(revision.clone());
                     let attempt = Attempt {
                         call: self,
                         target,
@@ -333,7 +334,11 @@ struct Record {
     caller: String,
     wire: &'static str,
     target: Target,
+    /// What ran it; absent: it did not get that far.
+    revision: Option<Arc<Revision>>,
     status: u16,
+    /// Its answer began and broke off.
+    broke_off: bool,
     usage: Option<Usage>,
 }
 
@@ -347,7 +352,9 @@ impl Record {
             caller: caller.into(),
             wire,
             target: target.clone(),
+            revision: None,
             status: 0,
+            broke_off: false,
             usage: None,
         }
     }
@@ -366,6 +373,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let usage = self.usage.take().unwrap_or_default();
         let took = self.begun.elapsed();
+        if let (Some(revision), 1..) = (&self.revision, self.status) {
+            revision.count(self.broke_off || self.status >= 400);
+        }
         self.metrics.ended(Ended {
             plugin: &self.target.plugin,
             dialect: self.wire,

@@ -342,6 +342,9 @@ fn encoded(
             batch = match events.next().await {
                 Ok(Some(events)) => events,
                 ended => {
+                    if let Some(record) = &mut record {
+                        record.broke_off = ended.is_err();
+                    }
                     yield writer.end(ended.map(drop)).await.map(Into::into);
                     return;
                 }

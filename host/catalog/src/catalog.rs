@@ -1,126 +1,84 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use arc_swap::{ArcSwap, Guard};
 use audit::{Event, Log, Who};
-use sandbox::{Gate, Kind, Sandbox};
-use serde::Serialize;
-use tokio::sync::Mutex;
-use types::config::{Config, Key};
-use zeroize::Zeroizing;
+use sandbox::Sandbox;
+use store::Store;
+use tokio::sync::{Mutex, Notify};
 
-use crate::revision::{Revision, Source, resolve};
-use crate::{recorded, secrets};
+use crate::bring::{Brought, Wish};
+use crate::fetch::Builtin;
+use crate::history::{History, Recorded, Stage};
+use crate::settings::{self, Wanted, keep_addresses};
+use crate::snapshot::Snapshot;
+use crate::{drain, recorded};
 
-/// What serves, as of the last change. Swapped as a whole: a call sees one.
-#[derive(Clone)]
-pub struct Snapshot {
-    /// The configuration that serves.
-    pub config: Config,
-    /// Its keys, with their secrets.
-    pub keys: Vec<(Key, Zeroizing<String>)>,
-    /// What the control plane's clients must show.
-    pub admin_token: Option<Zeroizing<String>>,
-    /// Plugins that serve, by name.
-    pub revisions: BTreeMap<String, Arc<Revision>>,
-    /// Every plugin of the configuration, whether it serves or not.
-    pub status: Vec<Status>,
-    /// Why the last change of the configuration file changed nothing.
-    pub config_error: Option<String>,
-}
-
-/// A plugin, as an operator sees it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Status {
-    /// The operator's name of it.
-    pub name: String,
-    /// Does it serve?
-    pub state: State,
-    /// SHA-256 of the component that serves, in hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-    /// What it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<&'static str>,
-    /// Whether calls are let through to it: it is alive, and serialised as of then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub health: Option<Gate>,
-    /// Wire formats that it forwards untouched.
-    pub dialects: Vec<String>,
-    /// Where it came from.
-    pub source: PathBuf,
-    /// Why the newest file or entry of it does not serve.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// Whether a plugin serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Calls reach it. With an error beside it, they reach the revision before.
-    Serving,
-    /// It could not be loaded, and there is no revision before.
-    Failed,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Serving => "serving",
-            Self::Failed => "failed",
-        })
-    }
-}
-
-/// The plugins of a configuration file.
+/// The plugins of a configuration file, and what operators changed of them.
 pub struct Catalog {
-    sandbox: Sandbox,
-    log: Log,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) log: Log,
+    pub(crate) builtin: Builtin,
     file: PathBuf,
-    current: ArcSwap<Snapshot>,
+    pub(crate) history: History,
+    /// What is kept survives this process.
+    pub(crate) lasts: bool,
+    pub(crate) current: Arc<ArcSwap<Snapshot>>,
     /// Changes come one after the other.
-    changing: Mutex<()>,
-}
-
-/// What a configuration file says, with its secrets read.
-struct Wanted {
-    config: Config,
-    keys: Vec<(Key, Zeroizing<String>)>,
-    admin_token: Option<Zeroizing<String>>,
+    pub(crate) changing: Mutex<()>,
+    /// The moment in which a snapshot takes the other's place. It waits for no compiler.
+    pub(crate) swapping: Mutex<()>,
+    pub(crate) judge: Arc<Notify>,
 }
 
 impl Catalog {
     /// Loads what a configuration file names. A plugin that can't be loaded is reported and doesn't stop the others. What serves and
-    /// what changes is recorded in `log`.
+    /// what changes is recorded in `log`, and kept in `store`; without one, in this process. `builtin`: components inside the program.
     ///
     /// # Errors
-    /// The file can't be read, is invalid, or names a key's secret that isn't set.
-    pub async fn open(file: PathBuf, sandbox: Sandbox, log: Log) -> anyhow::Result<Self> {
-        let wanted = read(&file).await?;
-        let folder = folder(&file);
-        let empty = BTreeMap::new();
-        let (revisions, status) = load(&wanted.config, folder, &empty, &sandbox).await;
-        sandbox.publish(revisions.values().map(|revision| &*revision.plugin));
-        recorded::changes(&log, Who::File, &empty, &revisions).await;
-        recorded::failures(&log, Who::File, &[], &status).await;
-        Ok(Self {
+    /// The file can't be read, is invalid, or names a key's secret that isn't set; the store's.
+    pub async fn open(
+        file: PathBuf,
+        sandbox: Sandbox,
+        log: Log,
+        store: Option<Store>,
+        builtin: Builtin,
+    ) -> anyhow::Result<Self> {
+        let lasts = store.is_some();
+        let history = History::new(match store {
+            Some(store) => store,
+            None => Store::in_memory().await?,
+        });
+        let kept = history.open().await?;
+        let wanted = settings::read(&file, &kept).await?;
+        let nothing = Snapshot {
+            config: wanted.config.clone(),
+            keys: Vec::new(),
+            admin_token: None,
+            revisions: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            config_error: None,
+            file: wanted.file.clone(),
+            trust: wanted.trust.clone(),
+            kept,
+            standby: BTreeMap::new(),
+            canaries: BTreeMap::new(),
+        };
+        let catalog = Self {
             sandbox,
             log,
-            current: ArcSwap::from_pointee(Snapshot {
-                config: wanted.config,
-                keys: wanted.keys,
-                admin_token: wanted.admin_token,
-                revisions,
-                status,
-                config_error: None,
-            }),
+            builtin,
             file,
+            history,
+            lasts,
+            current: Arc::new(ArcSwap::from_pointee(nothing)),
             changing: Mutex::new(()),
-        })
+            swapping: Mutex::new(()),
+            judge: Arc::new(Notify::new()),
+        };
+        catalog.bring_all(wanted, Who::File).await;
+        Ok(catalog)
     }
 
     /// What serves now.
@@ -128,12 +86,24 @@ impl Catalog {
         self.current.load()
     }
 
+    /// The line of a plugin's revisions, the newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn revisions(&self, plugin: &str) -> anyhow::Result<Vec<Recorded>> {
+        let mut line = self.history.of(plugin).await?;
+        for row in &mut line {
+            row.about = row.about.told();
+        }
+        Ok(line)
+    }
+
     /// Reads the files again, and swaps what changed. What is broken stays as it was, with the reason in the snapshot. `who`: for
     /// the audit log.
     pub async fn reload(&self, who: Who) {
         let _one = self.changing.lock().await;
         let before = self.current.load_full();
-        let wanted = match read(&self.file)
+        let wanted = match settings::read(&self.file, &before.kept)
             .await
             .and_then(|wanted| keep_addresses(wanted, &before))
         {
@@ -145,10 +115,7 @@ impl Catalog {
                     let error = error.clone();
                     recorded::record(&self.log, who, Event::ConfigRefused { error }).await;
                 }
-                self.current.store(Arc::new(Snapshot {
-                    config_error: Some(error),
-                    ..(*before).clone()
-                }));
+                self.rewrite(|now| now.config_error = Some(error)).await;
                 return;
             }
         };
@@ -159,190 +126,149 @@ impl Catalog {
             .filter_map(|(_, old)| wanted.keys.iter().find(|(_, new)| new == old).cloned())
             .collect();
         if left != before.keys {
-            self.current.store(Arc::new(Snapshot {
-                keys: left,
-                ..(*before).clone()
-            }));
+            self.rewrite(|now| now.keys = left).await;
         }
-        let (revisions, status) = load(
-            &wanted.config,
-            folder(&self.file),
-            &before.revisions,
-            &self.sandbox,
-        )
-        .await;
-        for gone in before
-            .revisions
-            .keys()
-            .filter(|name| !revisions.contains_key(*name))
-        {
-            tracing::info!(plugin = gone, "removed");
+        self.bring_all(wanted, who).await;
+    }
+
+    /// The files whose change matters: the configuration, components, keys, secrets.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        settings::files(&self.now())
+    }
+
+    async fn rewrite(&self, change: impl FnOnce(&mut Snapshot)) {
+        let _swap = self.swapping.lock().await;
+        let mut next = (*self.current.load_full()).clone();
+        change(&mut next);
+        self.current.store(Arc::new(next));
+    }
+
+    /// A revision for each entry: the one before where nothing changed or the change is broken.
+    async fn bring_all(&self, wanted: Wanted, who: Who) {
+        let before = self.current.load_full();
+        let mut all = BTreeMap::new();
+        for entry in &wanted.config.plugins {
+            let wish = Wish {
+                entry,
+                wanted: &wanted,
+                before: &before,
+                who,
+                anew: false,
+                trial: None,
+            };
+            let brought = self.bring(wish).await;
+            all.insert(entry.name.clone(), brought);
         }
-        recorded::changes(&self.log, who, &before.revisions, &revisions).await;
-        recorded::failures(&self.log, who, &before.status, &status).await;
-        self.sandbox
-            .publish(revisions.values().map(|revision| &*revision.plugin));
-        self.current.store(Arc::new(Snapshot {
+        self.publish(wanted, all, &before, who).await;
+    }
+
+    /// Makes what was brought serve, beside what serves already. Plugins that changed since `before` stay as they are by now.
+    /// Returns the errors of those that don't serve as they should.
+    pub(crate) async fn publish(
+        &self,
+        wanted: Wanted,
+        mut brought: BTreeMap<String, Brought>,
+        before: &Arc<Snapshot>,
+        who: Who,
+    ) {
+        let _swap = self.swapping.lock().await;
+        let now = self.current.load_full();
+        let mut next = Snapshot {
             config: wanted.config,
             keys: wanted.keys,
             admin_token: wanted.admin_token,
-            revisions,
-            status,
+            file: wanted.file,
+            trust: wanted.trust,
             config_error: None,
-        }));
-    }
-
-    /// The files whose change matters: the configuration, components, secrets.
-    pub fn files(&self) -> BTreeSet<PathBuf> {
-        let now = self.now();
-        let folder = folder(&self.file);
-        let keys = now.config.keys.iter().map(|key| &key.secret);
-        let plugins = now.config.plugins.iter();
-        let granted = plugins
-            .clone()
-            .flat_map(|plugin| plugin.grant.secrets.values().map(|secret| &secret.source));
-        let token = now
-            .config
-            .admin
-            .iter()
-            .filter_map(|admin| admin.token.as_ref());
-        let secrets = keys
-            .chain(granted)
-            .chain(token)
-            .filter_map(|source| match source {
-                types::config::SecretSource::File(path) => Some(resolve(folder, path)),
-                _ => None,
-            });
-        let components = plugins.map(|plugin| resolve(folder, &plugin.source));
-        std::iter::once(self.file.clone())
-            .chain(components)
-            .chain(secrets)
-            .collect()
-    }
-}
-
-pub(crate) fn folder(file: &Path) -> &Path {
-    file.parent().unwrap_or(Path::new("."))
-}
-
-/// Reads a configuration file, without what it names.
-///
-/// # Errors
-/// It can't be read or is invalid.
-pub fn read_config(file: &Path) -> anyhow::Result<Config> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{} can't be read", file.display()))?;
-    Config::parse(&text).with_context(|| format!("{} is invalid", file.display()))
-}
-
-async fn read(file: &Path) -> anyhow::Result<Wanted> {
-    let config = read_config(file)?;
-    let mut keys = Vec::new();
-    for key in &config.keys {
-        let secret = secrets::read(&key.secret, folder(file)).await;
-        let secret = secret.with_context(|| format!("key {:?}", key.name))?;
-        keys.push((key.clone(), secret));
-    }
-    let token = config.admin.as_ref().and_then(|admin| admin.token.as_ref());
-    let admin_token = match token {
-        Some(source) => {
-            let token = secrets::read(source, folder(file)).await;
-            Some(token.context("admin.token")?)
-        }
-        None => None,
-    };
-    Ok(Wanted {
-        config,
-        keys,
-        admin_token,
-    })
-}
-
-/// Addresses are bound and the audit log is opened once, at the start: what they ask of the rest of the file (keys, a token) is asked as long as they serve.
-fn keep_addresses(mut wanted: Wanted, before: &Snapshot) -> anyhow::Result<Wanted> {
-    let asked = wanted.config.clone();
-    wanted.config.server.listen = before.config.server.listen;
-    wanted.config.audit.clone_from(&before.config.audit);
-    wanted.config.store.clone_from(&before.config.store);
-    wanted.config.compile.clone_from(&before.config.compile);
-    wanted.config.cache.clone_from(&before.config.cache);
-    match (&mut wanted.config.admin, &before.config.admin) {
-        (Some(admin), Some(bound)) => admin.listen = bound.listen,
-        (None, None) => {}
-        (admin @ Some(_), None) => *admin = None,
-        (None, Some(_)) => anyhow::bail!(
-            "[admin] is gone, but the control plane serves until evenhand starts again: put it back, or restart"
-        ),
-    }
-    wanted.config.check().with_context(|| {
-        "the addresses to listen on change only when evenhand starts again, and those of now need more".to_owned()
-    })?;
-    if wanted.config != asked {
-        tracing::warn!(
-            "an address to listen on, [audit], [store], [compile] or [cache] changed: that takes effect when evenhand starts again"
-        );
-    }
-    Ok(wanted)
-}
-
-/// A revision for each entry: the one before where nothing changed or the change is broken.
-async fn load(
-    config: &Config,
-    folder: &Path,
-    before: &BTreeMap<String, Arc<Revision>>,
-    sandbox: &Sandbox,
-) -> (BTreeMap<String, Arc<Revision>>, Vec<Status>) {
-    let mut revisions = BTreeMap::new();
-    let mut status = Vec::new();
-    for entry in &config.plugins {
-        let name = &entry.name;
-        let old = before.get(name);
-        let new = match (Source::read(entry, folder).await, old) {
-            (Ok(source), Some(old)) if source.makes(old) => Ok(old.clone()),
-            (Ok(source), _) => source.load(sandbox).await.map(|new| {
-                tracing::info!(plugin = name, digest = new.digest, "serving");
-                Arc::new(new)
-            }),
-            (Err(error), _) => Err(error),
+            ..(*now).clone()
         };
-        let error = new.as_ref().err().map(|error| format!("{error:#}"));
-        if let Some(error) = &error {
-            let stays = if old.is_some() {
-                "; the revision before serves on"
-            } else {
-                ""
-            };
-            tracing::error!(plugin = name, "not loaded: {error}{stays}");
+        if before.kept != now.kept {
+            // Somebody rolled back in the meantime.
+            brought.retain(|name, _| before.kept.get(name) == now.kept.get(name));
         }
-        let serving = new.ok().or_else(|| old.cloned());
-        status.push(Status {
-            name: name.clone(),
-            state: if serving.is_some() {
-                State::Serving
-            } else {
-                State::Failed
-            },
-            digest: serving.as_ref().map(|revision| revision.digest.clone()),
-            kind: serving
-                .as_ref()
-                .map(|revision| match revision.plugin.kind() {
-                    Kind::Provider => "provider",
-                    Kind::Accelerator => "accelerator",
-                    Kind::Tools => "tools",
-                }),
-            health: serving
-                .as_ref()
-                .map(|revision| revision.plugin.health().clone()),
-            dialects: serving
-                .as_ref()
-                .map(|revision| revision.plugin.dialects().to_vec())
-                .unwrap_or_default(),
-            source: resolve(folder, &entry.source),
-            error,
-        });
-        if let Some(revision) = serving {
-            revisions.insert(name.clone(), revision);
+        let names: BTreeSet<&String> = next.config.plugins.iter().map(|p| &p.name).collect();
+        let gone: Vec<String> = now
+            .revisions
+            .keys()
+            .chain(now.kept.keys())
+            .filter(|name| !names.contains(name))
+            .cloned()
+            .collect();
+        for name in gone {
+            self.remove_from(&mut next, &name).await;
         }
+        for (name, mine) in brought {
+            self.put_into(&mut next, &now, name, mine).await;
+        }
+        self.replace(&now, next, who).await;
     }
-    (revisions, status)
+
+    /// Puts a plugin into what will serve, once that is on record.
+    async fn put_into(&self, next: &mut Snapshot, now: &Snapshot, name: String, mine: Brought) {
+        let steps = mine.steps(now.revisions.get(&name));
+        let steps: Vec<_> = steps
+            .iter()
+            .map(|(number, stage, reason)| (*number, *stage, reason.as_deref()))
+            .collect();
+        let known = now.kept.get(&name) == Some(&mine.kept) && steps.is_empty();
+        let recorded = match known {
+            true => Ok(()),
+            false => self.history.change(&name, &mine.kept, &steps).await,
+        };
+        if let Err(error) = recorded {
+            // What is not on record must not serve: after a restart it would be gone.
+            let error = format!("the change is not on record, so that nothing changes: {error:#}");
+            tracing::error!(plugin = name, "{error}");
+            next.errors.insert(name, error);
+            return;
+        }
+        next.kept.insert(name.clone(), mine.kept);
+        set(&mut next.revisions, &name, mine.serving);
+        set(&mut next.standby, &name, mine.standby);
+        set(&mut next.canaries, &name, mine.canary);
+        set(&mut next.errors, &name, mine.error);
+    }
+
+    async fn remove_from(&self, next: &mut Snapshot, name: &str) {
+        let served = next.revisions.remove(name);
+        let canary = next.canaries.remove(name).map(|canary| canary.revision);
+        let numbers: Vec<u64> = served.iter().chain(&canary).map(|r| r.number).collect();
+        if let Err(error) = self.history.forget(name, &numbers).await {
+            tracing::error!(plugin = name, "its end is not on record: {error:#}");
+        }
+        next.kept.remove(name);
+        next.standby.remove(name);
+        next.errors.remove(name);
+        tracing::info!(plugin = name, "removed");
+    }
+
+    /// The swap: from here on calls go to what is in `next`. Called with `swapping` held.
+    pub(crate) async fn replace(&self, now: &Arc<Snapshot>, next: Snapshot, who: Who) {
+        let next = Arc::new(next);
+        self.sandbox
+            .publish(next.revisions.values().map(|revision| &*revision.plugin));
+        self.current.store(next.clone());
+        for (name, new) in &next.revisions {
+            let same = now.revisions.get(name).is_some_and(|old| Arc::ptr_eq(old, new));
+            if !same {
+                let number = new.number;
+                tracing::info!(plugin = name, revision = number, digest = new.digest, "serving");
+            }
+        }
+        for gone in drain::gone(now, &next) {
+            let (history, current) = (self.history.clone(), self.current.clone());
+            tokio::spawn(drain::drain(gone, history, current));
+        }
+        recorded::changes(&self.log, who, now, &next).await;
+    }
 }
+
+fn set<T>(map: &mut BTreeMap<String, T>, name: &str, value: Option<T>) {
+    match value {
+        Some(value) => map.insert(name.to_owned(), value),
+        None => map.remove(name),
+    };
+}
+
+/// How far a revision got, and why no further.
+pub(crate) type StepOf = (u64, Stage, Option<String>);

@@ -1,13 +1,13 @@
 //! What the audit log tells of a change.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::{Event, Log, Who};
 
-use crate::catalog::{Status, folder, read_config};
 use crate::revision::{Revision, resolve};
+use crate::settings::{folder, read_config};
+use crate::snapshot::Snapshot;
 
 /// Where a configuration file wants the audit log; `None` where it wants none.
 ///
@@ -26,62 +26,74 @@ pub(crate) async fn record(log: &Log, who: Who, event: Event) {
 }
 
 /// Writes what a change did to the plugins.
-pub(crate) async fn changes(
-    log: &Log,
-    who: Who,
-    before: &BTreeMap<String, Arc<Revision>>,
-    now: &BTreeMap<String, Arc<Revision>>,
-) {
-    for (plugin, gone) in before {
-        if !now.contains_key(plugin) {
+pub(crate) async fn changes(log: &Log, who: Who, before: &Snapshot, now: &Snapshot) {
+    for (plugin, gone) in &before.revisions {
+        if !now.revisions.contains_key(plugin) {
             let (plugin, digest) = (plugin.clone(), gone.digest.clone());
             record(log, who, Event::PluginRemoved { plugin, digest }).await;
         }
     }
-    for (plugin, new) in now {
-        let (plugin, digest) = (plugin.clone(), new.digest.clone());
-        let grant = new.entry.grant.powers();
-        match before.get(&plugin) {
-            None => {
-                let loaded = Event::PluginLoaded {
-                    plugin,
-                    digest,
-                    grant,
-                };
-                record(log, who, loaded).await;
-            }
-            Some(old) if !Arc::ptr_eq(old, new) => {
-                let swapped = Event::PluginSwapped {
-                    plugin: plugin.clone(),
-                    before: old.digest.clone(),
-                    digest,
-                    grant: grant.clone(),
-                };
-                record(log, who, swapped).await;
-                let before = old.entry.grant.powers();
-                if before != grant {
-                    let changed = Event::GrantChanged {
-                        plugin,
-                        before,
-                        grant,
-                    };
-                    record(log, who, changed).await;
-                }
-            }
-            Some(_) => {}
+    for (plugin, new) in &now.revisions {
+        for event in swapped(plugin, before.revisions.get(plugin), new) {
+            record(log, who, event).await;
+        }
+    }
+    for (plugin, canary) in &now.canaries {
+        let old = before.canaries.get(plugin);
+        if old.is_none_or(|old| old.revision.number != canary.revision.number) {
+            let began = Event::CanaryBegan {
+                plugin: plugin.clone(),
+                digest: canary.revision.digest.clone(),
+                share: canary.trial.share.to_string(),
+            };
+            record(log, who, began).await;
+        }
+    }
+    // Plugins that don't serve as they should, unless that is known from before.
+    for (plugin, error) in &now.errors {
+        if before.errors.get(plugin) != Some(error) {
+            let (plugin, error) = (plugin.clone(), error.clone());
+            record(log, who, Event::PluginFailed { plugin, error }).await;
         }
     }
 }
 
-/// Writes which plugins don't serve as they should, unless that is known from before.
-pub(crate) async fn failures(log: &Log, who: Who, before: &[Status], now: &[Status]) {
-    for failed in now {
-        let known = before
-            .iter()
-            .any(|known| known.name == failed.name && known.error == failed.error);
-        if let (Some(error), false) = (failed.error.clone(), known) {
-            let plugin = failed.name.clone();
-            record(log, who, Event::PluginFailed { plugin, error }).await;
-        }
+fn swapped(plugin: &str, old: Option<&Arc<Revision>>, new: &Arc<Revision>) -> Vec<Event> {
+    let (plugin, digest) = (plugin.to_owned(), new.digest.clone());
+    let grant = new.parts.entry.grant.powers();
+    let Some(old) = old else {
+        return vec![Event::PluginLoaded {
+            plugin,
+            digest,
+            grant,
+        }];
+    };
+    if Arc::ptr_eq(old, new) {
+        return Vec::new();
     }
+    let mut events = vec![Event::PluginSwapped {
+        plugin: plugin.clone(),
+        before: old.digest.clone(),
+        digest,
+        grant: grant.clone(),
+    }];
+    let before = old.parts.entry.grant.powers();
+    if before != grant {
+        events.push(Event::GrantChanged {
+            plugin,
+            before,
+            grant,
+        });
+    }
+    events
+}
+
+/// Writes that a revision on trial was taken back.
+pub(crate) async fn taken_back(log: &Log, plugin: &str, digest: &str, reason: &str) {
+    let taken = Event::CanaryTakenBack {
+        plugin: plugin.into(),
+        digest: digest.into(),
+        reason: reason.into(),
+    };
+    record(log, Who::Host, taken).await;
 }

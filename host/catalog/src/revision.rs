@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use sandbox::{Behind, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
+use manifest::Manifest;
+use sandbox::{Behind, Compiled, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use types::config::Plugin as Entry;
 use types::neutral::ModelInfo;
 use types::tool::ToolInfo;
 use types::{Error, ErrorCode};
+
+use crate::canary::Outcomes;
+use crate::history::About;
 
 /// A list of models or tools is asked for again after this time, and after a shorter one where there was none to be had.
 const FRESH: Duration = Duration::from_secs(60);
@@ -28,9 +32,14 @@ pub struct Revision {
     pub plugin: Arc<Plugin>,
     /// SHA-256 of the component's file, in hexadecimal.
     pub digest: String,
-    pub(crate) entry: Entry,
-    secrets: Secrets,
-    databases: DatabaseUrls,
+    /// Its place in the plugin's line.
+    pub number: u64,
+    /// What it is.
+    pub about: About,
+    /// What it says of itself.
+    pub manifest: Option<Manifest>,
+    pub(crate) parts: Parts,
+    pub(crate) outcomes: Outcomes,
     models: Listing<ModelInfo>,
     tools: Listing<ToolInfo>,
 }
@@ -38,20 +47,18 @@ pub struct Revision {
 /// What a plugin listed, and when.
 type Listing<T> = Mutex<Option<(Instant, Result<Arc<Vec<T>>, Error>)>>;
 
-/// All that a revision is made of. Two that are equal make the same plugin.
-pub(crate) struct Source {
-    entry: Entry,
+/// All that a revision is made of, beside its component. Two that are equal make the same plugin of the same component.
+#[derive(PartialEq)]
+pub(crate) struct Parts {
+    pub(crate) entry: Entry,
     secrets: Secrets,
     databases: DatabaseUrls,
-    bytes: Vec<u8>,
-    digest: String,
 }
 
-impl Source {
-    /// Reads an entry's files and secrets.
+impl Parts {
+    /// Reads an entry's secrets.
     pub(crate) async fn read(entry: &Entry, folder: &Path) -> anyhow::Result<Self> {
         let mut entry = entry.clone();
-        entry.source = resolve(folder, &entry.source);
         for path in entry.grant.weights.values_mut() {
             *path = resolve(folder, path);
         }
@@ -67,38 +74,73 @@ impl Source {
             let url = url.with_context(|| format!("grant.sql.{name}"))?;
             databases.insert(name.clone(), url);
         }
-        let bytes = sandbox::read_component(&entry.source)?;
-        let digest = digest(&bytes);
         Ok(Self {
             entry,
             secrets,
             databases,
-            bytes,
-            digest,
         })
     }
 
+    /// Do they make the same plugin of the same component? Where it comes from and how it begins are no parts of it.
     pub(crate) fn makes(&self, revision: &Revision) -> bool {
-        self.digest == revision.digest
-            && self.entry == revision.entry
-            && self.secrets == revision.secrets
-            && self.databases == revision.databases
+        let other = &revision.parts;
+        let same = Entry {
+            source: other.entry.source.clone(),
+            digest: other.entry.digest.clone(),
+            canary: other.entry.canary,
+            ..self.entry.clone()
+        };
+        same == other.entry
+            && self.secrets == other.secrets
+            && self.databases == other.databases
     }
 
-    pub(crate) async fn load(self, sandbox: &Sandbox) -> anyhow::Result<Revision> {
-        let plugin = sandbox.load(self.bytes, &self.entry, &self.secrets, &self.databases);
-        let source = || self.entry.source.display().to_string();
-        let plugin = Arc::new(plugin.await.with_context(source)?);
-        can_list(&plugin).await.with_context(source)?;
-        Ok(Revision {
-            plugin,
-            digest: self.digest,
-            entry: self.entry,
-            secrets: self.secrets,
-            databases: self.databases,
+    /// Makes code of a component.
+    pub(crate) async fn compile(
+        &self,
+        bytes: Vec<u8>,
+        sandbox: &Sandbox,
+    ) -> anyhow::Result<Compiled> {
+        sandbox.compile(bytes, self.entry.grant.keep).await
+    }
+
+    /// Gives it what is granted, and asks it the first questions.
+    pub(crate) async fn probe(
+        &self,
+        compiled: Compiled,
+        sandbox: &Sandbox,
+    ) -> anyhow::Result<Arc<Plugin>> {
+        let plugin = sandbox.link(compiled, &self.entry, &self.secrets, &self.databases);
+        let plugin = Arc::new(plugin.await?);
+        can_list(&plugin).await?;
+        Ok(plugin)
+    }
+}
+
+/// A loaded plugin and what is known of it.
+pub(crate) struct Loaded {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) digest: String,
+    pub(crate) number: u64,
+    pub(crate) about: About,
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) parts: Parts,
+    pub(crate) judge: Arc<Notify>,
+}
+
+impl From<Loaded> for Revision {
+    fn from(loaded: Loaded) -> Self {
+        Self {
+            plugin: loaded.plugin,
+            digest: loaded.digest,
+            number: loaded.number,
+            about: loaded.about,
+            manifest: loaded.manifest,
+            parts: loaded.parts,
+            outcomes: Outcomes::new(loaded.judge),
             models: Mutex::default(),
             tools: Mutex::default(),
-        })
+        }
     }
 }
 
@@ -119,6 +161,11 @@ impl Revision {
     pub async fn tools(&self, behind: Behind) -> Result<Arc<Vec<ToolInfo>>, Error> {
         self.listed(&self.tools, "tools", self.plugin.tools(behind))
             .await
+    }
+
+    /// Counts what came of a call. A client that went away says nothing.
+    pub fn count(&self, failed: bool) {
+        self.outcomes.count(failed);
     }
 
     /// Does it offer tools, resources or prompts?

@@ -7,7 +7,7 @@ use anyhow::Context;
 use types::config::StoreUrl;
 use zeroize::Zeroizing;
 
-use crate::catalog::{folder, read_config};
+use crate::settings::{folder, read_config};
 use crate::revision::resolve;
 
 /// The database of a configuration.

@@ -10,10 +10,11 @@ use sandbox::Sandbox;
 
 /// Loads everything and prints a line for each thing that a plugin could do.
 pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
-    let catalog = Catalog::open(file, sandbox, audit::Log::off()).await?;
+    let catalog = Catalog::open(file, sandbox, audit::Log::off(), None, crate::builtin).await?;
     let now = catalog.now();
     let mut broken = 0;
-    for (status, entry) in now.status.iter().zip(&now.config.plugins) {
+    let all = now.status();
+    for (status, entry) in all.iter().zip(&now.config.plugins) {
         match (status.state, &status.error) {
             (State::Serving, None) => {
                 println!(
@@ -38,14 +39,14 @@ pub(crate) async fn check(file: PathBuf, sandbox: Sandbox) -> Result<ExitCode> {
         0 => {
             println!(
                 "ok: {} plugins, {} routes, {} keys",
-                now.status.len(),
+                all.len(),
                 now.config.routes.len(),
                 now.keys.len()
             );
             Ok(ExitCode::SUCCESS)
         }
         _ => {
-            println!("{broken} of {} plugins would not serve", now.status.len());
+            println!("{broken} of {} plugins would not serve", all.len());
             Ok(ExitCode::FAILURE)
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use catalog::{digest, read_config, resolve};
 use sandbox::{Inspection, Kind, Sandbox};
-use types::config::{Grant, Plugin};
+use types::config::{Grant, Plugin, Source};
 
 use crate::powers;
 
@@ -178,7 +178,10 @@ fn granted(seen: &Inspection, file: &Path, sum: &str, config: &Path) -> Result<(
     let folder = config.parent().unwrap_or(Path::new("."));
     let entries = read_config(config)?.plugins;
     let same = |entry: &&Plugin| {
-        let source = resolve(folder, &entry.source);
+        let Source::File(path) = &entry.source else {
+            return entry.digest.as_deref() == Some(sum);
+        };
+        let source = resolve(folder, path);
         let is_it = source.canonicalize().ok();
         is_it.is_some() && is_it == file.canonicalize().ok()
             || sandbox::read_component(&source).is_ok_and(|bytes| digest(&bytes) == sum)

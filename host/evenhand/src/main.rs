@@ -4,8 +4,10 @@ mod audit_log;
 mod check;
 mod compiling;
 mod inspect;
+mod plugin;
 mod powers;
 mod serve;
+mod table;
 mod test;
 mod witness;
 
@@ -57,6 +59,13 @@ enum Command {
     },
     /// Runs the contract's cases against a component, with a vendor that its publisher scripted. Fails where one fails.
     Test(test::Args),
+    /// Looks at the plugins of a running host, and changes them while it serves.
+    Plugin {
+        #[command(flatten)]
+        host: plugin::Host,
+        #[command(subcommand)]
+        task: plugin::Task,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -69,8 +78,15 @@ enum Command {
     },
 }
 
+/// Components inside this program.
+pub(crate) fn builtin(_name: &str) -> Option<(&'static [u8], Option<&'static str>)> {
+    None
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Whoever speaks TLS by reqwest uses this; an error says that it is there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn")),
@@ -110,6 +126,7 @@ fn run(command: Command) -> Result<ExitCode> {
             })
         }
         Command::Test(args) => sandboxed(None, async |sandbox| test::test(args, sandbox).await),
+        Command::Plugin { host, task } => runtime("io", || {})?.block_on(plugin::run(host, task)),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)

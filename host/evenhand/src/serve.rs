@@ -53,9 +53,9 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
         }
         None => None,
     };
-    let sandbox = sandbox.with_store(kept.as_ref().map(|(store, ..)| store.clone()));
-    let catalog = Arc::new(Catalog::open(file, sandbox, log.clone()).await?);
     let store = kept.as_ref().map(|(store, ..)| store.clone());
+    let sandbox = sandbox.with_store(store.clone());
+    let catalog = Arc::new(Catalog::open(file, sandbox, log.clone(), store.clone(), crate::builtin).await?);
     let calls = Calls::new(catalog.clone(), metrics.clone(), store).await?;
     let agents = kept.as_ref().map(|(store, _, lease)| {
         let (store, tools) = (store.clone(), calls.tools().clone());
@@ -102,6 +102,7 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
             .map(|(listener, plane)| run(listener, plane, stopped.clone())),
     );
     tokio::spawn(catalog::watch(catalog.clone()));
+    tokio::spawn(catalog::judge(catalog.clone()));
     tokio::spawn(reload_on_hangup(
         catalog.clone(),
         signal(SignalKind::hangup())?,
@@ -223,7 +224,7 @@ async fn greet(catalog: &Arc<Catalog>, calls: &Calls, address: SocketAddr) {
         println!("no key is configured: only programs on this machine are served");
     }
     for failed in now
-        .status
+        .status()
         .iter()
         .filter_map(|status| Some((&status.name, status.error.as_ref()?)))
     {

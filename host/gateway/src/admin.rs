@@ -8,15 +8,14 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
 use catalog::Catalog;
 use dialects::Dialect;
 use metrics::Metrics;
-use serde_json::{Value, json};
 use types::{Error, ErrorCode};
 
 use crate::answer::failed;
-use crate::guard;
+use crate::{guard, plugins};
 
 /// Where it is counted what happens.
 const METRICS: &str = "/metrics";
@@ -36,7 +35,7 @@ pub fn control_plane(catalog: Arc<Catalog>, log: Log, metrics: Arc<Metrics>) -> 
         metrics,
     };
     Router::new()
-        .route("/admin/v1/plugins", get(plugins))
+        .merge(plugins::routes().with_state(plane.catalog.clone()))
         .route(METRICS, get(counted))
         .route_layer(middleware::from_fn_with_state(plane.clone(), recorded))
         .route("/healthz", get(async || "ok"))
@@ -45,7 +44,7 @@ pub fn control_plane(catalog: Arc<Catalog>, log: Log, metrics: Arc<Metrics>) -> 
 }
 
 /// Lets operators in, and nobody hear an answer that is not on record.
-async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> Response {
+async fn recorded(State(plane): State<Plane>, mut request: Request, next: Next) -> Response {
     let (method, path) = (
         request.method().to_string(),
         request.uri().path().to_owned(),
@@ -65,6 +64,7 @@ async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> R
             return failed(Dialect::default(), &error);
         }
     };
+    request.extensions_mut().insert(who);
     let answer = next.run(request).await;
     if scraped {
         // Every few seconds, and nothing changes by it.
@@ -83,8 +83,8 @@ async fn recorded(State(plane): State<Plane>, request: Request, next: Next) -> R
 /// What is counted.
 async fn counted(State(plane): State<Plane>) -> Response {
     let now = plane.catalog.now().clone();
-    let states = now
-        .status
+    let all = now.status();
+    let states = all
         .iter()
         .map(|plugin| (plugin.name.as_str(), plugin.state.to_string()));
     match plane.metrics.text(states) {
@@ -106,14 +106,4 @@ async fn ready(State(plane): State<Plane>) -> (StatusCode, &'static str) {
         ),
         false => (StatusCode::OK, "ok"),
     }
-}
-
-/// Every plugin of the configuration, and why the newest file or entry of it does not serve.
-async fn plugins(State(plane): State<Plane>) -> Json<Value> {
-    let now = plane.catalog.now();
-    let mut body = json!({ "plugins": now.status });
-    if let Some(error) = &now.config_error {
-        body["config_error"] = error.as_str().into();
-    }
-    Json(body)
 }

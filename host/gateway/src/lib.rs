@@ -8,6 +8,7 @@ mod answer;
 mod data;
 mod guard;
 mod incoming;
+mod plugins;
 mod query;
 mod responses;
 

@@ -1,12 +1,12 @@
 //! The native path: a client's bytes to the vendor, and the vendor's back.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use types::neutral::NativeRequest;
 use types::{Error, ErrorCode};
@@ -15,6 +15,7 @@ use wasmtime::Store;
 use crate::bindings::native::exports::evenhand::plugin::native as wit_native;
 use crate::body::Body;
 use crate::call::{self, Out};
+use crate::drain::Overdue;
 use crate::egress::Response;
 use crate::gate;
 use crate::plugin::{Plugin, Provider, Seat};
@@ -59,7 +60,8 @@ impl Plugin {
             let provider = plugin.provider()?;
             let mut store = plugin.store(0)?;
             let handed = hand_on(provider, &mut store, request, body);
-            let outcome = timeout(plugin.bounds.deadline, handed).await;
+            let until = begun + plugin.bounds.deadline;
+            let outcome = plugin.within(until, handed).await;
             let outcome = plugin.settle(&store, outcome);
             let verdict = plugin.verdict(&store, &outcome);
             Ok((outcome, verdict))
@@ -102,11 +104,18 @@ impl Plugin {
     ) -> BoxStream<'static, Result<Bytes, Error>> {
         let passing: Passing = Arc::new(Mutex::new(Some((body.into_stream(), permit))));
         let overdue = passing.clone();
+        let ended = Arc::new(OnceLock::new());
+        let why = ended.clone();
+        let timed = self.clone();
         let watch = AbortOnDropHandle::new(tokio::spawn(async move {
-            sleep_until(deadline).await;
+            if let Err(overdue) = timed.within(deadline, pending::<()>()).await {
+                let _ = why.set(overdue);
+            }
             drop(take(&overdue));
         }));
-        stream::unfold(Some((passing, self, watch)), move |rest| async move {
+        stream::unfold(Some((passing, self, watch)), move |rest| {
+            let ended = ended.clone();
+            async move {
             let (passing, plugin, watch) = rest?;
             let idle = plugin.bounds.idle;
             let next = poll_fn(|cx| match &mut *lock(&passing) {
@@ -114,20 +123,19 @@ impl Plugin {
                 None => std::task::Poll::Ready(Err(())),
             });
             let until = deadline.min(Instant::now() + idle);
-            match timeout_at(until, next).await {
+            match plugin.within(until, next).await {
                 Ok(Ok(None)) => None,
                 Ok(Ok(Some(Ok(bytes)))) => Some((Ok(bytes), Some((passing, plugin, watch)))),
                 Ok(Ok(Some(Err(error)))) => Some((Err(error.of(plugin.name())), None)),
-                Err(_) if until < deadline => {
+                Err(why @ Overdue::Drained) => Some((Err(plugin.overdue(why)), None)),
+                Err(Overdue::Deadline) if until < deadline => {
                     Some((Err(call::timed_out(&plugin.shared, "idle", idle)), None))
                 }
                 Ok(Err(())) | Err(_) => {
-                    let whole = plugin.bounds.deadline;
-                    Some((
-                        Err(call::timed_out(&plugin.shared, "deadline", whole)),
-                        None,
-                    ))
+                    let why = ended.get().copied().unwrap_or(Overdue::Deadline);
+                    Some((Err(plugin.overdue(why)), None))
                 }
+            }
             }
         })
         .boxed()

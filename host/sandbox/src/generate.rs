@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use types::Error;
 use types::neutral::{Event, GenerateRequest};
@@ -83,7 +83,8 @@ impl Plugin {
             Err(error) => return (Err(error), Verdict::Unknown),
         };
         let steps = self.steps(provider, &mut store, request, send, pass);
-        let outcome = timeout(self.bounds.deadline, steps).await;
+        let until = Instant::now() + self.bounds.deadline;
+        let outcome = self.within(until, steps).await;
         let ended = self.settle(&store, outcome).and_then(|ended| ended);
         let verdict = self.verdict(&store, &ended);
         (ended, verdict)

@@ -49,7 +49,7 @@ pub(crate) struct Kept {
     pub(crate) gate: Gate,
     shared: Arc<Shared>,
     /// Of calls that wait or run.
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
     jobs: mpsc::UnboundedSender<Job>,
 }
 

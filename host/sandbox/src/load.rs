@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytesize::ByteSize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use types::config::Plugin as Entry;
 use wasmtime::Store;
 use wasmtime::component::Component;
@@ -53,6 +53,12 @@ const DIALECT: usize = 64;
 /// A plugin must answer the host's first questions in this time.
 pub(crate) const PROBE: Duration = Duration::from_secs(30);
 
+/// A component's code.
+pub struct Compiled {
+    component: Component,
+    keep: bool,
+}
+
 impl Sandbox {
     /// Makes a plugin of a component's bytes: compiles it, links it to what its entry grants, and asks it what it is.
     /// `secrets` has a value for each secret of the grant; paths of weights are taken as they stand. Compiling takes seconds, and
@@ -67,7 +73,44 @@ impl Sandbox {
         secrets: &Secrets,
         urls: &DatabaseUrls,
     ) -> anyhow::Result<Plugin> {
+        let compiled = self.compile(bytes, entry.grant.keep).await?;
+        self.link(compiled, entry, secrets, urls).await
+    }
+
+    /// The first half of [`Self::load`]: makes code of a component's bytes. `keep`: for an instance that is kept.
+    ///
+    /// # Errors
+    /// It is no component, or takes too much to compile.
+    pub async fn compile(&self, bytes: Vec<u8>, keep: bool) -> anyhow::Result<Compiled> {
         ensure_component(&bytes)?;
+        let component = self.compiler.compile(&self.place(keep).engine, bytes).await;
+        for file in self.compiler.replaced() {
+            self.witness.replaced(&file);
+        }
+        let component = component?;
+        Ok(Compiled { component, keep })
+    }
+
+    fn place(&self, keep: bool) -> &Place {
+        if keep { &self.kept } else { &self.pooled }
+    }
+
+    /// The second half: links it to what its entry grants, and asks it what it is.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub async fn link(
+        &self,
+        compiled: Compiled,
+        entry: &Entry,
+        secrets: &Secrets,
+        urls: &DatabaseUrls,
+    ) -> anyhow::Result<Plugin> {
+        let Compiled { component, keep } = compiled;
+        ensure!(
+            keep == entry.grant.keep,
+            "it was compiled for another grant.keep"
+        );
         let grant = &entry.grant;
         let bounds = Bounds::from(&entry.limits);
         ensure!(
@@ -102,14 +145,8 @@ impl Sandbox {
             store: self.store.clone(),
             grant: grant.clone(),
         });
-        let place = if grant.keep { &self.kept } else { &self.pooled };
-        let component = self.compiler.compile(&place.engine, bytes).await;
-        for file in self.compiler.replaced() {
-            self.witness.replaced(&file);
-        }
-        let component = component?;
         let (guest, dialects) = self
-            .admit(place, &component, &shared, &bounds, grant.keep)
+            .admit(self.place(keep), &component, &shared, &bounds, keep)
             .await?;
         let gate = match &guest {
             Guest::Provider(_) | Guest::Tools(_) => Gate::new(&entry.name, self.witness.clone()),
@@ -119,6 +156,7 @@ impl Sandbox {
             guest,
             dialects,
             permits: Arc::new(Semaphore::new(entry.limits.concurrency)),
+            ending: watch::Sender::new(()),
             share: self.pool.share(),
             gate,
             guests: self.guests.clone(),

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use types::neutral::{EmbedRequest, Embeddings, GenerateRequest, ModelInfo, TokenCount};
 use types::{Error, ErrorCode};
@@ -16,6 +15,7 @@ use crate::bindings::provider::{ProviderWorld, ProviderWorldPre};
 use crate::bindings::wit;
 use crate::call::{self, Bounds, Out};
 use crate::convert::Cross;
+use crate::drain::Overdue;
 use crate::gate::{self, Gate, Pass};
 use crate::health::Verdict;
 use crate::kept::Kept;
@@ -68,6 +68,8 @@ pub struct Plugin {
     pub(crate) guest: Guest,
     pub(crate) dialects: Vec<String>,
     pub(crate) permits: Arc<Semaphore>,
+    /// Ends the calls that run.
+    pub(crate) ending: watch::Sender<()>,
     pub(crate) share: Share,
     pub(crate) gate: Gate,
     pub(crate) guests: Guests,
@@ -203,7 +205,8 @@ impl Plugin {
             let _seat = seat;
             let mut store = plugin.store(asked)?;
             store.data_mut().behind = behind;
-            let outcome = timeout(plugin.bounds.deadline, call(&plugin, &mut store)).await;
+            let until = Instant::now() + plugin.bounds.deadline;
+            let outcome = plugin.within(until, call(&plugin, &mut store)).await;
             let outcome = plugin.settle(&store, outcome);
             if let Some(pass) = pass {
                 pass.tell(plugin.verdict(&store, &outcome));
@@ -258,7 +261,7 @@ impl Plugin {
     pub(crate) fn settle<T>(
         &self,
         store: &Store<State>,
-        outcome: Result<Out<T>, Elapsed>,
+        outcome: Result<Out<T>, Overdue>,
     ) -> Result<T, Error> {
         match outcome {
             Ok(Ok(Ok(value))) => {
@@ -284,11 +287,7 @@ impl Plugin {
                 store.data().memory.hit,
                 &self.bounds,
             )),
-            Err(_) => Err(call::timed_out(
-                &self.shared,
-                "deadline",
-                self.bounds.deadline,
-            )),
+            Err(why) => Err(self.overdue(why)),
         }
     }
 

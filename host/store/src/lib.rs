@@ -7,6 +7,7 @@ mod agents;
 mod keys;
 mod kv;
 mod leases;
+mod plugins;
 mod responses;
 mod sessions;
 
@@ -23,6 +24,7 @@ use url::Url;
 
 pub use agents::AgentRow;
 pub use leases::Lease;
+pub use plugins::{RevisionRow, Step};
 pub use responses::{Kept, Progress, Work};
 pub use sessions::{Append, Appended, SessionRow, Writer};
 
@@ -46,19 +48,31 @@ impl Store {
     /// It can't be reached, or is newer than this program.
     pub async fn open(url: &str) -> Result<Self, Error> {
         install_default_drivers();
-        let failed = |what: &str, error: &dyn std::fmt::Display| {
-            Error::new(ErrorCode::Internal, format!("the store {what}: {error}"))
-        };
-        let mut url = Url::parse(url).map_err(|e| failed("has no URL", &e))?;
+        let mut url = Url::parse(url).map_err(|e| unusable("has no URL", &e))?;
         let sqlite = url.scheme() == "sqlite";
         if sqlite && !url.query_pairs().any(|(name, _)| name == "mode") {
             url.query_pairs_mut().append_pair("mode", "rwc");
         }
         if sqlite {
-            private(Path::new(url.path())).map_err(|e| failed("can't be opened", &e))?;
+            private(Path::new(url.path())).map_err(|e| unusable("can't be opened", &e))?;
         }
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
+        Self::connect(url.as_str(), sqlite, AnyPoolOptions::new().max_connections(CONNECTIONS)).await
+    }
+
+    /// A store that is gone with its last clone.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub async fn in_memory() -> Result<Self, Error> {
+        install_default_drivers();
+        // Each connection would be another database, and an idle one that is closed is the end of it.
+        let one = AnyPoolOptions::new().min_connections(1).max_connections(1);
+        let one = one.idle_timeout(None).max_lifetime(None);
+        Self::connect("sqlite::memory:", true, one).await
+    }
+
+    async fn connect(url: &str, sqlite: bool, pool: AnyPoolOptions) -> Result<Self, Error> {
+        let pool = pool
             .acquire_timeout(WAIT)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
@@ -76,11 +90,11 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect(url.as_str())
+            .connect(url)
             .await
-            .map_err(|e| failed("can't be opened", &e))?;
+            .map_err(|e| unusable("can't be opened", &e))?;
         let tables = sqlx::migrate!().run(&pool).await;
-        tables.map_err(|e| failed("can't be brought up to date", &e))?;
+        tables.map_err(|e| unusable("can't be brought up to date", &e))?;
         Ok(Self { pool, sqlite })
     }
 
@@ -102,6 +116,10 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn unusable(what: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorCode::Internal, format!("the store {what}: {error}"))
 }
 
 /// Makes the file where it isn't there, for nobody else to read: it has what clients said, and a key.

@@ -87,7 +87,7 @@ impl Tools {
 
     fn revision(&self, plugin: &str) -> Option<Arc<Revision>> {
         let now = self.catalog.now();
-        let revision = now.revisions.get(plugin);
+        let revision = now.pick(plugin);
         revision.filter(|revision| revision.is_tools()).cloned()
     }
 
@@ -196,13 +196,15 @@ impl Tools {
             input_tokens: None,
             output_tokens: None,
         });
+        let failed = called.as_ref().is_ok_and(|result| result.is_error);
+        tool.revision.count(failed || status >= 400);
         tracing::info!(
             target: "call",
             key = owner,
             plugin = tool.plugin(),
             tool = tool.info.name,
             status,
-            failed = called.as_ref().is_ok_and(|result| result.is_error),
+            failed,
             milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         );
         called

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use types::config::{AttachAs, EgressRule, Grant, Origin, Plugin};
 
 use crate::Manifest;
@@ -103,13 +104,23 @@ pub enum Limit {
     ResponseBytes,
 }
 
-/// One thing that a component asks for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One thing that a component asks for. Serialised, it has its `words` too.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// What.
     pub what: What,
     /// What for, in the publisher's words.
     pub why: String,
+}
+
+impl Serialize for Ask {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Ask", 3)?;
+        fields.serialize_field("what", &self.what)?;
+        fields.serialize_field("words", &self.what.to_string())?;
+        fields.serialize_field("why", &self.why)?;
+        fields.end()
+    }
 }
 
 /// What can be asked for.
@@ -145,6 +156,20 @@ pub enum What {
 }
 
 impl What {
+    /// The names in it that the publisher chose.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let names: Vec<&str> = match self {
+            Self::Egress(_) | Self::Limit { .. } => Vec::new(),
+            Self::Power { name, .. } => name.as_deref().into_iter().collect(),
+            Self::Secret { name, attach, .. } => match attach {
+                AttachAs::Bearer => vec![name],
+                AttachAs::Header(field) | AttachAs::Query(field) => vec![name, field],
+                AttachAs::AwsSigv4 { region, service } => vec![name, region, service],
+            },
+        };
+        names.into_iter()
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             Self::Power { power, name } if power.is_named() != name.is_some() => {

@@ -118,8 +118,18 @@ impl Manifest {
         {
             return Err(format!("homepage {home:?} is no http or https URL"));
         }
+        let plain = |text: &str| !text.chars().any(char::is_control);
+        if !self.description.as_deref().is_none_or(plain) {
+            return Err("description has control characters: write one line".into());
+        }
         let mut asked: Vec<What> = Vec::new();
         for ask in self.asks() {
+            if !plain(&ask.why) || !ask.what.names().all(plain) {
+                return Err(format!(
+                    "what it asks for has control characters: write one line of {:?}",
+                    ask.what.to_string()
+                ));
+            }
             if ask.why.trim().is_empty() {
                 return Err(format!("`why` is empty: say why it needs to {}", ask.what));
             }

@@ -49,6 +49,8 @@ fn a_wrong_manifest_says_what_is_wrong() {
         ("/licence", json!("my own"), "SPDX"),
         ("/egress/0/rule", json!("GET *"), "egress rule"),
         ("/egress/0/why", json!(" "), "`why` is empty"),
+        ("/egress/0/why", json!("\u{1b}[2Jx"), "control characters"),
+        ("/secret/0/name", json!("a\nb"), "control characters"),
         ("/secret/0/to", json!([]), "`to` is empty"),
         (
             "/power/0",

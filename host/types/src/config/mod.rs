@@ -3,15 +3,17 @@
 
 mod agent;
 mod audit;
+mod canary;
 mod compile;
 mod grant;
 mod powers;
 mod route;
+mod source;
 mod store;
+mod trust;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -19,12 +21,15 @@ use serde::Deserialize;
 
 pub use agent::{Agent, Price};
 pub use audit::Audit;
+pub use canary::{Canary, Percent};
 pub use compile::{Cache, Compile};
 pub use grant::{
     AttachAs, EgressRule, Grant, Origin, Sample, SecretGrant, SecretSource, Sharing, SqlGrant,
 };
 pub use route::{Policy, Route, RouteTarget, Target};
+pub use source::Source;
 pub use store::{Store, StoreUrl};
+pub use trust::Trust;
 
 /// `evenhand.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -48,6 +53,9 @@ pub struct Config {
     /// Where compiled components are kept.
     #[serde(default)]
     pub cache: Cache,
+    /// Who may have made what is loaded here; empty: anybody.
+    #[serde(default)]
+    pub trust: Vec<Trust>,
     /// The plugins.
     #[serde(default, rename = "plugin")]
     pub plugins: Vec<Plugin>,
@@ -107,8 +115,14 @@ fn default_admin_listen() -> SocketAddr {
 pub struct Plugin {
     /// The operator's name for it; its models are `name/model`.
     pub name: String,
-    /// The component's file, relative to the configuration file.
-    pub source: PathBuf,
+    /// Where the component is.
+    pub source: Source,
+    /// SHA-256 of the only component that may serve, in hexadecimal.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// How a new revision begins; absent: with all calls.
+    #[serde(default)]
+    pub canary: Option<Canary>,
     /// What the plugin itself reads.
     #[serde(default)]
     pub config: toml::Table,
@@ -149,6 +163,9 @@ pub struct Limits {
     pub requests_per_minute: Option<u32>,
     /// Requests that are open at a time, from their sending to the end of their answer's body.
     pub connections: usize,
+    /// How long calls of a revision that is replaced may go on.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -168,6 +185,8 @@ impl Default for Limits {
             requests_per_minute: None,
             // Two for each call.
             connections: 512,
+            // As long as a call may take: none is cut off.
+            drain: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -284,6 +303,14 @@ impl Config {
             if !names.insert(name.as_str()) {
                 return Err(format!(
                     "two plugins are named {name:?}: a name stands for one plugin"
+                ));
+            }
+            let is_digest = |text: &String| {
+                text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            };
+            if plugin.digest.as_ref().is_some_and(|text| !is_digest(text)) {
+                return Err(format!(
+                    "plugin {name:?}: digest is a SHA-256 in 64 small hexadecimal digits, as `evenhand inspect` prints it"
                 ));
             }
             let limits = &plugin.limits;
