@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a checkout needs beside `cargo build`. Each task installs what it needs.
 
+mod languages;
 mod models;
 mod node;
 mod plugins;
@@ -94,6 +95,7 @@ fn test() -> Result<()> {
         .args(["--all-targets", "--", "-D", "warnings"]))?;
     models::fetch()?;
     whole()?;
+    install_debian("docker-registry")?;
     install("cargo-nextest")?;
     // Not as examples, which the attacks of `tests/hostile` are: they run in sandboxes only.
     run(cargo()
@@ -151,11 +153,33 @@ fn binary() -> Result<()> {
 
 /// Installs a tool of cargo's by its package's name, unless it is there.
 fn install(package: &str) -> Result<()> {
-    let there = Command::new(package).arg("--version").output();
-    if there.is_ok_and(|output| output.status.success()) {
+    match is_there(package) {
+        true => Ok(()),
+        false => run(cargo().args(["install", "--locked", package])),
+    }
+}
+
+/// Installs a package of Debian's with a program of the same name, unless it is there.
+fn install_debian(package: &str) -> Result<()> {
+    if is_there(package) {
         return Ok(());
     }
-    run(cargo().args(["install", "--locked", package]))
+    let apt = |args: &[&str]| {
+        let id = Command::new("id").arg("--user").output()?;
+        // Whoever is not root must be allowed to become it.
+        let words: &[&str] = match id.stdout.as_slice() {
+            b"0\n" => &["apt-get"],
+            _ => &["sudo", "apt-get"],
+        };
+        run(Command::new(words[0]).args(&words[1..]).args(args))
+    };
+    apt(&["update"])?;
+    apt(&["install", "--yes", "--no-install-recommends", package])
+}
+
+fn is_there(program: &str) -> bool {
+    let output = Command::new(program).arg("--version").output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn cargo() -> Command {

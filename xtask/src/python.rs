@@ -8,10 +8,11 @@ use std::process::Command;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use crate::{node, root, run};
+use crate::{languages, node, root, run};
 
 /// Runs pytest on a folder with these arguments.
 pub(crate) fn pytest(folder: &str, args: &[OsString]) -> Result<()> {
+    languages::build()?;
     let packages = packages("tests/requirements.txt")?;
     let mut pytest = Command::new("python3");
     pytest

@@ -120,14 +120,15 @@ impl Catalog {
             (Some(serving), Some((new, trial))) => {
                 kept.canary = Some((new.number, trial));
                 let going = wish.before.canaries.get(name);
-                let going = going.filter(|going| going.is(&new, serving, trial)).cloned();
+                let going = going
+                    .filter(|going| going.is(&new, serving, trial))
+                    .cloned();
                 Some(going.unwrap_or_else(|| Canary::begin(new, serving.clone(), trial)))
             }
             _ => None,
         };
         let given_up = was_on_trial.filter(|number| {
-            Some(*number) != kept.serving
-                && Some(*number) != kept.canary.map(|(number, _)| number)
+            Some(*number) != kept.serving && Some(*number) != kept.canary.map(|(number, _)| number)
         });
         Brought {
             standby: standby(&wish, &kept, serving.as_ref()),
@@ -226,7 +227,13 @@ impl Catalog {
             Ok(verified) => (verified.manifest.clone(), verified.signer.as_ref()),
             Err(_) => (manifest::read(&fetched.bytes).ok().flatten(), None),
         };
-        let about = About::new(source.clone(), wish.who, &fetched, manifest.as_ref(), signer);
+        let about = About::new(
+            source.clone(),
+            wish.who,
+            &fetched,
+            manifest.as_ref(),
+            signer,
+        );
         let may_load = verified.is_ok();
         let begun = self.history.begin(name, &fetched, &about, may_load).await;
         let (number, stage) = begun?;
@@ -252,7 +259,8 @@ impl Catalog {
             }))),
             Err(error) => {
                 let reason = format!("{error:#}");
-                self.step(name, record, Stage::Failed, Some(&reason)).await?;
+                self.step(name, record, Stage::Failed, Some(&reason))
+                    .await?;
                 Err(error)
             }
         }
@@ -310,11 +318,7 @@ fn ready(
 }
 
 /// What a rollback finds ready: the one that served before, as long as it is of the same entry.
-fn standby(
-    wish: &Wish<'_>,
-    kept: &Kept,
-    serving: Option<&Arc<Revision>>,
-) -> Option<Arc<Revision>> {
+fn standby(wish: &Wish<'_>, kept: &Kept, serving: Option<&Arc<Revision>>) -> Option<Arc<Revision>> {
     let (before, name) = (wish.before, &wish.entry.name);
     let serving = serving?;
     if wish.wanted.trust != before.trust {

@@ -190,6 +190,9 @@ mod tests {
         assert_eq!(verdict(good, counts(0, 900), Some(101)), Verdict::Wait);
         assert_eq!(verdict(good, counts(0, 900), Some(100)), Verdict::Promote);
         // Not certainly worse, but not as good either.
-        assert_eq!(verdict(counts(2, 100), counts(1, 900), Some(100)), Verdict::Wait);
+        assert_eq!(
+            verdict(counts(2, 100), counts(1, 900), Some(100)),
+            Verdict::Wait
+        );
     }
 }

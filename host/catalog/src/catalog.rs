@@ -249,10 +249,18 @@ impl Catalog {
             .publish(next.revisions.values().map(|revision| &*revision.plugin));
         self.current.store(next.clone());
         for (name, new) in &next.revisions {
-            let same = now.revisions.get(name).is_some_and(|old| Arc::ptr_eq(old, new));
+            let same = now
+                .revisions
+                .get(name)
+                .is_some_and(|old| Arc::ptr_eq(old, new));
             if !same {
                 let number = new.number;
-                tracing::info!(plugin = name, revision = number, digest = new.digest, "serving");
+                tracing::info!(
+                    plugin = name,
+                    revision = number,
+                    digest = new.digest,
+                    "serving"
+                );
             }
         }
         for gone in drain::gone(now, &next) {

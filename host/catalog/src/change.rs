@@ -117,11 +117,18 @@ impl Catalog {
         if let Some(canary) = &canary {
             kept.canary = None;
             kept.refused = Some(canary.digest.clone());
-            steps.push((canary.number, Stage::Failed, Some("an operator took it back")));
+            steps.push((
+                canary.number,
+                Stage::Failed,
+                Some("an operator took it back"),
+            ));
         }
         if canary.is_none() || to.is_some() {
             let to = to.or(kept.previous);
-            let ready = next.standby.get(name).filter(|ready| Some(ready.number) == to);
+            let ready = next
+                .standby
+                .get(name)
+                .filter(|ready| Some(ready.number) == to);
             let (Some(ready), Some(serving)) = (ready.cloned(), next.revisions.get(name).cloned())
             else {
                 return Ok(None);
@@ -289,7 +296,11 @@ impl Catalog {
         let mut all = before.kept.clone();
         let how = edit(&before, &mut all)?;
         let wanted = Wanted::with(&before, &all)?;
-        let entry = wanted.config.plugins.iter().find(|entry| entry.name == name);
+        let entry = wanted
+            .config
+            .plugins
+            .iter()
+            .find(|entry| entry.name == name);
         let entry = entry.with_context(|| format!("there is no plugin {name:?}"))?;
         let wish = Wish {
             entry,
@@ -331,5 +342,7 @@ fn existing<'a>(all: &'a mut AllKept, name: &str) -> anyhow::Result<&'a mut Kept
 /// An entry as it holds now.
 fn entry_of(now: &Snapshot, name: &str, kept: &Kept) -> anyhow::Result<Value> {
     let entry = kept.entry.as_ref().or_else(|| now.file.entries.get(name));
-    entry.cloned().with_context(|| format!("there is no plugin {name:?}"))
+    entry
+        .cloned()
+        .with_context(|| format!("there is no plugin {name:?}"))
 }

@@ -16,7 +16,12 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) fn gone(before: &Snapshot, after: &Snapshot) -> Vec<Arc<Revision>> {
     let all = |snapshot: &Snapshot| -> Vec<Arc<Revision>> {
         let canaries = snapshot.canaries.values().map(|canary| &canary.revision);
-        snapshot.revisions.values().chain(canaries).cloned().collect()
+        snapshot
+            .revisions
+            .values()
+            .chain(canaries)
+            .cloned()
+            .collect()
     };
     let left = all(after);
     let mut gone = all(before);
@@ -62,6 +67,9 @@ pub(crate) async fn drain(
     }
     let retired = history.retire(&name, revision.number).await;
     if let Err(error) = retired {
-        tracing::warn!(plugin = name, "the end of a revision is not on record: {error:#}");
+        tracing::warn!(
+            plugin = name,
+            "the end of a revision is not on record: {error:#}"
+        );
     }
 }

@@ -132,7 +132,9 @@ pub(crate) struct History {
 /// Milliseconds since 1970.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// Who brought a revision, as a word.
@@ -197,7 +199,10 @@ impl History {
     pub(crate) async fn component(&self, row: &Recorded) -> anyhow::Result<Fetched> {
         let bytes = self.store.component(&row.digest).await?;
         let bytes = bytes.with_context(|| {
-            format!("the component of revision {} is not kept any more", row.number)
+            format!(
+                "the component of revision {} is not kept any more",
+                row.number
+            )
         })?;
         let about = &row.about;
         let fetched = Fetched::new(bytes, about.image.clone(), about.signatures.clone());

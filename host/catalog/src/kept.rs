@@ -95,7 +95,10 @@ pub(crate) fn merge(
         }
         if let Some(entry) = &mine.entry {
             *plugin = parse(entry).with_context(|| {
-                format!("the entry of {:?} as it was changed by the API", plugin.name)
+                format!(
+                    "the entry of {:?} as it was changed by the API",
+                    plugin.name
+                )
             })?;
         }
         holds.insert(plugin.name.clone(), mine);
@@ -171,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_change_that_contradicts_the_file_is_told() {
-        let entry = serde_json::json!({"name": "x", "source": "/x.wasm", "grant": {"accelerators": ["a"]}});
+        let entry =
+            serde_json::json!({"name": "x", "source": "/x.wasm", "grant": {"accelerators": ["a"]}});
         let kept = AllKept::from([("x".into(), changed(None, entry))]);
         let error = merged(FILE, &kept).unwrap_err();
         assert!(format!("{error:#}").contains("by the API"), "{error:#}");

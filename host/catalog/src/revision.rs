@@ -90,9 +90,7 @@ impl Parts {
             canary: other.entry.canary,
             ..self.entry.clone()
         };
-        same == other.entry
-            && self.secrets == other.secrets
-            && self.databases == other.databases
+        same == other.entry && self.secrets == other.secrets && self.databases == other.databases
     }
 
     /// Makes code of a component.

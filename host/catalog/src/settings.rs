@@ -114,7 +114,10 @@ pub(crate) async fn read(file: &Path, kept: &AllKept) -> anyhow::Result<Wanted> 
         let path = resolve(folder(file), &trust.key);
         let about = || format!("trust: the key {}", path.display());
         let pem = std::fs::read_to_string(&path).with_context(about)?;
-        trusted.push((PublicKey::from_pem(&pem).with_context(about)?, trust.names.clone()));
+        trusted.push((
+            PublicKey::from_pem(&pem).with_context(about)?,
+            trust.names.clone(),
+        ));
     }
     let trust = match trusted.is_empty() {
         true => None,

@@ -185,9 +185,7 @@ impl Status {
                 Kind::Tools => "tools",
             }),
             health: serving.map(|revision| revision.plugin.health().clone()),
-            dialects: serving.map_or_else(Vec::new, |revision| {
-                revision.plugin.dialects().to_vec()
-            }),
+            dialects: serving.map_or_else(Vec::new, |revision| revision.plugin.dialects().to_vec()),
             source: now.file.told(&entry.source),
             about: serving.map(|revision| revision.about.told()),
             added: kept.is_some_and(|kept| kept.base.is_none()),

@@ -7,8 +7,8 @@ use anyhow::Context;
 use types::config::StoreUrl;
 use zeroize::Zeroizing;
 
-use crate::settings::{folder, read_config};
 use crate::revision::resolve;
+use crate::settings::{folder, read_config};
 
 /// The database of a configuration.
 pub struct StoreAt {

@@ -76,7 +76,9 @@ pub(crate) fn widen(
 fn table<'a>(entry: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Map<String, Value>> {
     let entry = entry.as_object_mut().context("the entry is no table")?;
     let table = entry.entry(key).or_insert(json!({}));
-    table.as_object_mut().with_context(|| format!("{key} is no table"))
+    table
+        .as_object_mut()
+        .with_context(|| format!("{key} is no table"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use catalog::{digest, read_config, resolve};
+use manifest::Manifest;
 use sandbox::{Inspection, Kind, Sandbox};
 use types::config::{Grant, Plugin, Source};
 
@@ -107,6 +108,13 @@ pub(crate) async fn inspect(
     let (size, sum) = (bytes.len(), digest(&bytes));
     println!("{}", file.display());
     println!("  {size} bytes, SHA-256 {sum}");
+    let manifest = match manifest::read(&bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            println!("WOULD NOT BE LOADED: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let seen = match sandbox.inspect(bytes).await {
         Ok(seen) => seen,
         Err(error) => {
@@ -115,8 +123,12 @@ pub(crate) async fn inspect(
         }
     };
     describe(&seen);
+    match &manifest {
+        Some(manifest) => say(manifest),
+        None => println!("has no manifest: its publisher says nothing of it"),
+    }
     if let Some(config) = config {
-        granted(&seen, file, &sum, config)?;
+        granted(&seen, manifest.as_ref(), file, &sum, config)?;
     }
     Ok(match &seen.refused {
         Some(reason) => {
@@ -173,8 +185,46 @@ fn describe(seen: &Inspection) {
     }
 }
 
+/// Prints what the publisher says of it. Nobody has checked that.
+fn say(manifest: &Manifest) {
+    println!("its publisher says, in its manifest:");
+    let (name, version) = (&manifest.name, &manifest.version);
+    let licence = plain(&manifest.licence);
+    let contract = &manifest.contract;
+    println!("  {name} {version}, for the contract {contract}, under {licence}");
+    for words in manifest.description.iter().chain(&manifest.homepage) {
+        println!("  {}", plain(words));
+    }
+    let asks = manifest.asks();
+    if asks.is_empty() {
+        println!("  it needs nothing to be granted");
+    }
+    for ask in asks {
+        println!(
+            "  it needs to {}: {}",
+            plain(&ask.what.to_string()),
+            plain(&ask.why)
+        );
+    }
+    if let Some(schema) = &manifest.config {
+        println!("  its config: {}", plain(&schema.to_string()));
+    }
+}
+
+/// A publisher's words on one line of a terminal, to which they tell nothing.
+fn plain(words: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    words.chars().map(shown).collect()
+}
+
 /// Prints what each entry for this component would let it do, and where that and what it asks for differ.
-fn granted(seen: &Inspection, file: &Path, sum: &str, config: &Path) -> Result<()> {
+fn granted(
+    seen: &Inspection,
+    manifest: Option<&Manifest>,
+    file: &Path,
+    sum: &str,
+    config: &Path,
+) -> Result<()> {
     let folder = config.parent().unwrap_or(Path::new("."));
     let entries = read_config(config)?.plugins;
     let same = |entry: &&Plugin| {
@@ -191,7 +241,11 @@ fn granted(seen: &Inspection, file: &Path, sum: &str, config: &Path) -> Result<(
         none = false;
         println!("as the plugin {:?} of {}:", entry.name, config.display());
         powers::print(entry);
-        for line in differences(seen, &entry.grant) {
+        let mut notes = differences(seen, &entry.grant);
+        if let Some(manifest) = manifest {
+            notes.extend(promised(manifest, entry));
+        }
+        for line in notes {
             println!("  NOTE: {line}");
         }
     }
@@ -202,6 +256,17 @@ fn granted(seen: &Inspection, file: &Path, sum: &str, config: &Path) -> Result<(
         );
     }
     Ok(())
+}
+
+/// Where what its manifest asks for and what an entry gives differ.
+fn promised(manifest: &Manifest, entry: &Plugin) -> Vec<String> {
+    let unmet = manifest.unmet(entry).into_iter();
+    let unmet = unmet.map(|ask| plain(&format!("not granted: to {} ({})", ask.what, ask.why)));
+    let unasked = manifest.unasked(&entry.grant).into_iter();
+    let unasked = unasked.map(|what| format!("granted, and its manifest does not ask: to {what}"));
+    let config = serde_json::to_value(&entry.config).map_err(|error| error.to_string());
+    let config = config.and_then(|config| manifest.check_config(&config));
+    unmet.chain(unasked).chain(config.err()).collect()
 }
 
 /// Where what is asked and what is granted differ.

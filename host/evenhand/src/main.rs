@@ -1,12 +1,18 @@
 //! The `evenhand` binary.
 
 mod audit_log;
+mod build;
 mod check;
 mod compiling;
 mod inspect;
+mod key;
+mod kit;
+mod new;
 mod plugin;
 mod powers;
+mod publish;
 mod serve;
+mod sign;
 mod table;
 mod test;
 mod witness;
@@ -66,6 +72,54 @@ enum Command {
         #[command(subcommand)]
         task: plugin::Task,
     },
+    /// Makes keys that sign components.
+    Key {
+        #[command(subcommand)]
+        task: key::Task,
+    },
+    /// Signs a component: a file, whose signature is written beside it; or an artifact in a registry, which holds its signatures.
+    Sign {
+        /// FILE.wasm, or oci://HOST/REPOSITORY:TAG or …@sha256:DIGEST.
+        what: String,
+        /// The private key, such as `acme.key`.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Stores a component in an OCI registry, and prints the reference that is pinned to it.
+    Publish {
+        /// The component, as `evenhand build` makes it.
+        file: PathBuf,
+        /// oci://HOST/REPOSITORY:TAG
+        reference: String,
+        /// The private key to sign it with.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Makes a plugin's project, in a folder of its name, that builds and passes its tests.
+    New {
+        /// What it is.
+        kind: new::Kind,
+        /// Its name: `publisher/plugin`, or `plugin`.
+        name: String,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
+    },
+    /// Builds a plugin's project: runs the commands of its plugin.toml, and puts its manifest into the component, PLUGIN.wasm.
+    Build {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Writes the folder `evenhand` of a plugin's project anew: the contract of this version, and what the language needs of it.
+    Sdk {
+        /// The project's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// What it is written in.
+        #[arg(long, default_value = "rust")]
+        lang: kit::Language,
+    },
     /// Compiles one component, from standard input to standard output, within limits: what `serve` and `check` start.
     #[command(hide = true)]
     CompileComponent {
@@ -84,9 +138,9 @@ pub(crate) fn builtin(_name: &str) -> Option<(&'static [u8], Option<&'static str
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // Whoever speaks TLS by reqwest uses this; an error says that it is there.
+    // Fails where one is there already, which none is.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn")),
@@ -126,12 +180,27 @@ fn run(command: Command) -> Result<ExitCode> {
             })
         }
         Command::Test(args) => sandboxed(None, async |sandbox| test::test(args, sandbox).await),
-        Command::Plugin { host, task } => runtime("io", || {})?.block_on(plugin::run(host, task)),
+        Command::Plugin { host, task } => alone(plugin::run(host, task)),
+        Command::Key { task } => key::run(task),
+        Command::Sign { what, key } => alone(sign::sign(&what, &key)),
+        Command::Publish {
+            file,
+            reference,
+            key,
+        } => alone(publish::publish(&file, &reference, key.as_deref())),
+        Command::New { kind, name, lang } => new::run(kind, &name, lang),
+        Command::Build { folder } => build::run(&folder),
+        Command::Sdk { folder, lang } => kit::run(&folder, lang),
         Command::CompileComponent { seconds, memory } => {
             sandbox::compile_from_stdin(Duration::from_secs(seconds), memory)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Runs a command that needs no sandbox.
+fn alone(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    runtime("io", || {})?.block_on(command)
 }
 
 /// Runs a command with a sandbox as a configuration file wants it.

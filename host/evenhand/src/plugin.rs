@@ -154,7 +154,9 @@ pub(crate) async fn run(host: Host, task: Task) -> Result<ExitCode> {
                 };
                 body.insert("canary".into(), canary);
             }
-            let upgraded = plane.post(&format!("/{name}/upgrade"), &body.into()).await?;
+            let upgraded = plane
+                .post(&format!("/{name}/upgrade"), &body.into())
+                .await?;
             plane.accepted(&host, &name, upgraded, &accept).await?;
         }
         Task::Promote { name } => {
@@ -253,13 +255,7 @@ impl Plane {
     }
 
     /// Accepts what was asked for, and prints what came of it.
-    async fn accepted(
-        &self,
-        host: &Host,
-        name: &str,
-        told: Value,
-        accept: &Accept,
-    ) -> Result<()> {
+    async fn accepted(&self, host: &Host, name: &str, told: Value, accept: &Accept) -> Result<()> {
         let told = match accept.accept {
             true => self.accept(name, &accept.secrets).await.with_context(|| {
                 format!("{name} is loaded with the grant that it has, and what it asks for is not granted")
@@ -315,7 +311,11 @@ fn list(answer: &Value) -> String {
             }
         }
         if let Some(canary) = plugin.get("canary") {
-            notes.push(format!("revision {} on trial ({})", canary["revision"], text(&canary["share"])));
+            notes.push(format!(
+                "revision {} on trial ({})",
+                canary["revision"],
+                text(&canary["share"])
+            ));
         }
         if plugin.get("unmet").is_some() {
             notes.push("asks for more than it is granted".into());
@@ -334,7 +334,8 @@ fn list(answer: &Value) -> String {
     });
     let mut out = table(std::iter::once(head).chain(rows));
     if let Some(error) = answer["config_error"].as_str() {
-        out += &format!("the configuration file is invalid, and what it was before serves: {error}\n");
+        out +=
+            &format!("the configuration file is invalid, and what it was before serves: {error}\n");
     }
     out
 }
@@ -362,7 +363,12 @@ fn one(plugin: &Value) -> String {
         None => String::new(),
     };
     if let Some(canary) = plugin.get("canary") {
-        let count = |of: &str| format!("{} of {} calls failed", canary[of]["errors"], canary[of]["calls"]);
+        let count = |of: &str| {
+            format!(
+                "{} of {} calls failed",
+                canary[of]["errors"], canary[of]["calls"]
+            )
+        };
         out += &format!(
             "  revision {} is on trial with {} of the calls: {}; of the other's in the same time {}\n",
             canary["revision"],
@@ -382,7 +388,10 @@ fn one(plugin: &Value) -> String {
     }
     let waits = plugin.get("unmet").is_some() || plugin["canary"]["unmet"][0].is_object();
     if waits {
-        out += &format!("  `evenhand plugin accept {}` grants what it asks for\n", text(&plugin["name"]));
+        out += &format!(
+            "  `evenhand plugin accept {}` grants what it asks for\n",
+            text(&plugin["name"])
+        );
     }
     if let Some(error) = plugin["error"].as_str() {
         out += &format!("  ERROR: {error}\n");

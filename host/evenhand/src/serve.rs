@@ -55,7 +55,8 @@ pub(crate) async fn serve(file: PathBuf, sandbox: Sandbox) -> Result<()> {
     };
     let store = kept.as_ref().map(|(store, ..)| store.clone());
     let sandbox = sandbox.with_store(store.clone());
-    let catalog = Arc::new(Catalog::open(file, sandbox, log.clone(), store.clone(), crate::builtin).await?);
+    let catalog =
+        Arc::new(Catalog::open(file, sandbox, log.clone(), store.clone(), crate::builtin).await?);
     let calls = Calls::new(catalog.clone(), metrics.clone(), store).await?;
     let agents = kept.as_ref().map(|(store, _, lease)| {
         let (store, tools) = (store.clone(), calls.tools().clone());

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use audit::{Event, Log, Who};
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use catalog::Catalog;
 use dialects::Dialect;
 use metrics::Metrics;

@@ -24,7 +24,9 @@ impl Plugin {
             Guest::Accelerator(kept) => &kept.permits,
             _ => &self.permits,
         };
-        self.bounds.concurrency.saturating_sub(permits.available_permits())
+        self.bounds
+            .concurrency
+            .saturating_sub(permits.available_permits())
     }
 
     /// Ends the calls that run now, each with an error that says so. Calls that come later are none of them.
@@ -48,9 +50,7 @@ impl Plugin {
     /// What whoever made the call is told.
     pub(crate) fn overdue(&self, why: Overdue) -> Error {
         match why {
-            Overdue::Deadline => {
-                call::timed_out(&self.shared, "deadline", self.bounds.deadline)
-            }
+            Overdue::Deadline => call::timed_out(&self.shared, "deadline", self.bounds.deadline),
             Overdue::Drained => {
                 let message = format!(
                     "the plugin {:?} was replaced, and this call did not end within limits.drain: call again",

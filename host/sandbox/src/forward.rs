@@ -116,26 +116,26 @@ impl Plugin {
         stream::unfold(Some((passing, self, watch)), move |rest| {
             let ended = ended.clone();
             async move {
-            let (passing, plugin, watch) = rest?;
-            let idle = plugin.bounds.idle;
-            let next = poll_fn(|cx| match &mut *lock(&passing) {
-                Some((body, _)) => body.poll_next_unpin(cx).map(Ok),
-                None => std::task::Poll::Ready(Err(())),
-            });
-            let until = deadline.min(Instant::now() + idle);
-            match plugin.within(until, next).await {
-                Ok(Ok(None)) => None,
-                Ok(Ok(Some(Ok(bytes)))) => Some((Ok(bytes), Some((passing, plugin, watch)))),
-                Ok(Ok(Some(Err(error)))) => Some((Err(error.of(plugin.name())), None)),
-                Err(why @ Overdue::Drained) => Some((Err(plugin.overdue(why)), None)),
-                Err(Overdue::Deadline) if until < deadline => {
-                    Some((Err(call::timed_out(&plugin.shared, "idle", idle)), None))
+                let (passing, plugin, watch) = rest?;
+                let idle = plugin.bounds.idle;
+                let next = poll_fn(|cx| match &mut *lock(&passing) {
+                    Some((body, _)) => body.poll_next_unpin(cx).map(Ok),
+                    None => std::task::Poll::Ready(Err(())),
+                });
+                let until = deadline.min(Instant::now() + idle);
+                match plugin.within(until, next).await {
+                    Ok(Ok(None)) => None,
+                    Ok(Ok(Some(Ok(bytes)))) => Some((Ok(bytes), Some((passing, plugin, watch)))),
+                    Ok(Ok(Some(Err(error)))) => Some((Err(error.of(plugin.name())), None)),
+                    Err(why @ Overdue::Drained) => Some((Err(plugin.overdue(why)), None)),
+                    Err(Overdue::Deadline) if until < deadline => {
+                        Some((Err(call::timed_out(&plugin.shared, "idle", idle)), None))
+                    }
+                    Ok(Err(())) | Err(_) => {
+                        let why = ended.get().copied().unwrap_or(Overdue::Deadline);
+                        Some((Err(plugin.overdue(why)), None))
+                    }
                 }
-                Ok(Err(())) | Err(_) => {
-                    let why = ended.get().copied().unwrap_or(Overdue::Deadline);
-                    Some((Err(plugin.overdue(why)), None))
-                }
-            }
             }
         })
         .boxed()

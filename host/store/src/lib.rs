@@ -56,7 +56,12 @@ impl Store {
         if sqlite {
             private(Path::new(url.path())).map_err(|e| unusable("can't be opened", &e))?;
         }
-        Self::connect(url.as_str(), sqlite, AnyPoolOptions::new().max_connections(CONNECTIONS)).await
+        Self::connect(
+            url.as_str(),
+            sqlite,
+            AnyPoolOptions::new().max_connections(CONNECTIONS),
+        )
+        .await
     }
 
     /// A store that is gone with its last clone.

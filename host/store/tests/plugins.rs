@@ -15,13 +15,18 @@ fn step(number: u64, state: &str) -> Step<'_> {
 
 async fn states(store: &Store, plugin: &str) -> Vec<(u64, String)> {
     let line = store.revisions(plugin).await.unwrap();
-    line.into_iter().map(|row| (row.number, row.state)).collect()
+    line.into_iter()
+        .map(|row| (row.number, row.state))
+        .collect()
 }
 
 async fn a_change_is_whole(database: Database) {
     let store = Store::open(&database.url()).await.unwrap();
     for (digest, number) in [("d1", 1), ("d2", 2)] {
-        store.component_put(digest, digest.as_bytes()).await.unwrap();
+        store
+            .component_put(digest, digest.as_bytes())
+            .await
+            .unwrap();
         // Nobody gives other bytes to a digest.
         store.component_put(digest, b"others").await.unwrap();
         let added = store.revision_add("a", digest, "{}", "loading", 7).await;
@@ -44,14 +49,21 @@ async fn a_change_is_whole(database: Database) {
         [(2, "serving".to_owned()), (1, "draining".to_owned())]
     );
     let row = again.revisions("b").await.unwrap().remove(0);
-    assert_eq!((row.reason.as_deref(), row.created, row.changed), (Some("why"), 7, 9));
+    assert_eq!(
+        (row.reason.as_deref(), row.created, row.changed),
+        (Some("why"), 7, 9)
+    );
     let kept = again.plugins().await.unwrap();
     assert_eq!(kept, [("a".to_owned(), "{\"serving\":2}".to_owned())]);
     assert_eq!(again.component("d1").await.unwrap().unwrap(), b"d1");
     assert_eq!(again.component("d9").await.unwrap(), None);
     again.plugin_delete("a").await.unwrap();
     assert!(again.plugins().await.unwrap().is_empty());
-    assert_eq!(states(&again, "a").await.len(), 2, "its line is its history");
+    assert_eq!(
+        states(&again, "a").await.len(),
+        2,
+        "its line is its history"
+    );
 }
 
 async fn old_revisions_are_forgotten_and_what_serves_is_not(database: Database) {

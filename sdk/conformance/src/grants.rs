@@ -44,8 +44,9 @@ pub(crate) async fn give(
     kind: Option<Kind>,
     scratch: &Path,
 ) -> Result<Granted> {
+    let asked = manifest.egress.iter().map(|ask| &ask.rule);
     let mut grant = Grant {
-        egress: manifest.egress.iter().map(|ask| ask.rule.clone()).collect(),
+        egress: asked.chain(&script.grant.egress).cloned().collect(),
         ..Grant::default()
     };
     let mut secrets = Secrets::new();
@@ -63,9 +64,8 @@ pub(crate) async fn give(
         grant.secrets.insert(ask.name.clone(), granted);
     }
     let mut urls = DatabaseUrls::new();
-    for ask in &manifest.powers {
-        let name = ask.name.clone().unwrap_or_default();
-        match ask.power {
+    for (power, name) in powers(manifest, script) {
+        match power {
             Power::AllowPrivate => grant.allow_private = true,
             Power::Keep => grant.keep = true,
             Power::State => grant.state = true,
@@ -78,7 +78,7 @@ pub(crate) async fn give(
             }
             Power::Kv => drop(grant.kv.insert(name, Sharing::Shared)),
             Power::Sql | Power::SqlWrite => {
-                let write = ask.power == Power::SqlWrite;
+                let write = power == Power::SqlWrite;
                 let before = grant.sql.get(&name).is_some_and(|it| it.write);
                 let url = database(&name, script, scratch).await?;
                 urls.insert(name.clone(), Zeroizing::new(url.clone()));
@@ -129,14 +129,29 @@ pub(crate) async fn give(
     })
 }
 
+/// All that is given beside requests and secrets.
+fn powers(manifest: &Manifest, script: &Script) -> Vec<(Power, String)> {
+    let asked = manifest.powers.iter();
+    let mut all: Vec<(Power, String)> = asked
+        .map(|ask| (ask.power, ask.name.clone().unwrap_or_default()))
+        .collect();
+    let beside = &script.grant;
+    let weights: Vec<String> = script.weights.keys().cloned().collect();
+    for (power, names) in [
+        (Power::Kv, &beside.kv),
+        (Power::Sql, &beside.sql),
+        (Power::SqlWrite, &beside.sql_write),
+        (Power::Weights, &weights),
+    ] {
+        all.extend(names.iter().map(|name| (power, name.clone())));
+    }
+    all
+}
+
 /// The files of a script's weights that aren't there.
-pub(crate) fn missing_weights(manifest: &Manifest, script: &Script) -> Vec<PathBuf> {
-    let asked = manifest
-        .powers
-        .iter()
-        .filter(|ask| ask.power == Power::Weights);
-    let named = asked.filter_map(|ask| script.weights.get(ask.name.as_deref()?));
-    named
+pub(crate) fn missing_weights(script: &Script) -> Vec<PathBuf> {
+    let files = script.weights.values();
+    files
         .map(|file| home(file, &script.folder))
         .filter(|file| !file.exists())
         .collect()

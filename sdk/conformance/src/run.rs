@@ -164,7 +164,7 @@ async fn begin(
     let config = manifest.check_config(&config);
     let config = config.map_err(|faults| Stop::failed("a config that fits", faults));
     report.add("manifest.config", "", config, begun.elapsed());
-    if let Some(file) = missing_weights(&manifest, &script).first() {
+    if let Some(file) = missing_weights(&script).first() {
         let why = format!("its weights aren't here: {}", file.display());
         report.add("load", "", Err(Stop::skipped(why)), begun.elapsed());
         return Ok(None);

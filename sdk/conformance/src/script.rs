@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use types::config::EgressRule;
 
 /// The script's usual name.
 pub const FILE: &str = "conformance.toml";
@@ -20,9 +21,11 @@ pub struct Script {
     pub config: toml::Table,
     /// Values of the secrets that the manifest asks for; the kit makes up those that aren't here.
     pub secrets: BTreeMap<String, String>,
-    /// Files of the weights that the manifest asks for. `~/` is the home folder. A component whose files aren't there is not tested.
+    /// Files of the weights that it may read. `~/` is the home folder. A component whose files aren't there is not tested.
     pub weights: BTreeMap<String, PathBuf>,
-    /// Statements that fill the databases that the manifest asks for.
+    /// What an operator grants beside, whose names the manifest can't know.
+    pub grant: Beside,
+    /// Statements that fill databases.
     pub sql: BTreeMap<String, Vec<String>>,
     /// Of a provider.
     pub provider: Option<Provider>,
@@ -33,6 +36,20 @@ pub struct Script {
     /// Where it stands.
     #[serde(skip)]
     pub folder: PathBuf,
+}
+
+/// What an operator grants whose names only they know: URLs that a tool is pointed at, namespaces, databases.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Beside {
+    /// Requests.
+    pub egress: Vec<EgressRule>,
+    /// Namespaces.
+    pub kv: Vec<String>,
+    /// Databases, to read.
+    pub sql: Vec<String>,
+    /// Databases, to change.
+    pub sql_write: Vec<String>,
 }
 
 /// A provider's vendor.

@@ -29,7 +29,9 @@ impl TryFrom<String> for Percent {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
+        let number = text
+            .strip_suffix('%')
+            .and_then(|number| number.parse().ok());
         match number {
             Some(number @ 1..=99) => Ok(Self(number)),
             _ => Err(format!("share {text:?}: write \"1%\" to \"99%\"")),

@@ -1,0 +1,1 @@
+../../../../sdk/templates/any/c/src/json.c

@@ -1,0 +1,1 @@
+../../../../sdk/templates/any/c/tests/check.h
