@@ -113,6 +113,7 @@ pub(crate) async fn give(
         };
         *limit = (*limit).max(ask.at_least);
     }
+    limits.memory = limits.memory.max(script.grant.memory.unwrap_or_default());
     let entry = format!("name = {NAME:?}\nsource = \"{NAME}.wasm\"");
     let entry: Plugin = toml::from_str(&entry).context("the entry of a component")?;
     let masked = secrets.values().map(|value| value.to_string()).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use bytesize::ByteSize;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub struct Beside {
     pub sql: Vec<String>,
     /// Databases, to change.
     pub sql_write: Vec<String>,
+    /// Memory of an instance, where the manifest can't know how much its weights take.
+    pub memory: Option<ByteSize>,
 }
 
 /// A provider's vendor.
@@ -276,7 +279,9 @@ impl Script {
                 crate::requests::names().join(", ")
             );
             ensure!(!seen.contains(&name), "scenario {name:?} is there twice");
-            let needs = crate::requests::SCENARIOS.iter().any(|it| it.name == name && it.generates);
+            let needs = crate::requests::SCENARIOS
+                .iter()
+                .any(|it| it.name == name && it.generates);
             ensure!(
                 !needs || scenario.unsupported.is_some() || !scenario.exchanges.is_empty(),
                 "scenario {name:?} has neither an exchange nor `unsupported`"

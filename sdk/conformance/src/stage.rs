@@ -160,11 +160,6 @@ impl Stage {
         (now.asked, now.faults)
     }
 
-    /// How often it was asked so far.
-    pub(crate) fn asked(&self) -> usize {
-        self.0.lock().asked.len()
-    }
-
     /// Waits until somebody reads an answer, or until nobody does.
     pub(crate) async fn reads(&self, somebody: bool) {
         let mut open = self.0.open.subscribe();

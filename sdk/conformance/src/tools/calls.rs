@@ -215,14 +215,12 @@ async fn cancel(run: &mut Run, script: &Tools, example: &Example) -> Outcome {
         example.arguments.to_string(),
         run.subject.behind(),
     );
-    let wants = exchanges(script, example).len().min(1);
     let ended = tokio::select! {
         ended = called => Some(match ended {
             Ok(result) => short(&text(&result)),
             Err(error) => told(&error),
         }),
         begun = timeout(SOON, stage.reads(true)) => match begun {
-            Ok(()) if stage.asked() >= wants => None,
             Ok(()) => None,
             Err(_) => Some("no request".into()),
         },
