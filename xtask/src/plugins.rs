@@ -23,7 +23,7 @@ pub(crate) fn build() -> Result<()> {
 /// Builds those that use all of the contract, for tests: target/plugins/test/contract-NAME.wasm.
 pub(crate) fn of_contract() -> Result<()> {
     let mut plugins = plugins()?;
-    plugins.retain(|(_, name)| name.starts_with("contract-"));
+    plugins.retain(|(_, name, _)| name.starts_with("contract-"));
     make(plugins)
 }
 
