@@ -34,3 +34,10 @@ def test_the_search_finds_what_it_should():
     assert found(code(text)) == [2, 7]
     assert found(code(text, HELP)) == [1, 2, 7]
     assert len(HOST) > 30
+
+
+def test_nothing_but_the_conformance_kit_stands_in_for_the_network():
+    callers = [file for file in ROOT.glob("*/*/src/**/*.rs") if ".with_vendor(" in code(file.read_text())]
+    names = {file.relative_to(ROOT).parent.as_posix() for file in callers}
+    # The sandbox hands it from itself to a plugin's gate.
+    assert names == {"sdk/conformance/src", "host/sandbox/src"}

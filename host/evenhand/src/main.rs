@@ -18,6 +18,7 @@ mod publish;
 mod serve;
 mod sign;
 mod table;
+mod test;
 mod witness;
 
 use std::net::SocketAddr;
@@ -72,6 +73,8 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Runs the contract's cases against a component, with a vendor that its publisher scripted. Fails where one fails.
+    Test(test::Args),
     /// Looks at the plugins of a running host, and changes them while it serves.
     Plugin {
         #[command(flatten)]
@@ -195,6 +198,7 @@ fn run(command: Command) -> Result<ExitCode> {
                 inspect::inspect(&file, config, sandbox).await
             })
         }
+        Command::Test(args) => sandboxed(None, async |sandbox| test::test(args, sandbox).await),
         Command::Plugin { host, task } => alone(plugin::run(host, task)),
         Command::Key { task } => key::run(task),
         Command::Sign { what, key } => alone(sign::sign(&what, &key)),

@@ -11,7 +11,7 @@ use manifest::Name;
 
 use crate::kit::{self, Language};
 
-/// `KIND/LANGUAGE/…`, and for all kinds `any/LANGUAGE/…`. In their files `{{name}}` stands for `publisher/plugin`, `{{plugin}}` for its second part, `{{crate}}` for the
+/// `KIND/LANGUAGE/…`, for all languages `KIND/…`, and for all kinds `any/LANGUAGE/…`. In their files `{{name}}` stands for `publisher/plugin`, `{{plugin}}` for its second part, `{{crate}}` for the
 /// same as Rust writes it in names of files, and `{{contract}}` for the contract's version.
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/templates");
 
@@ -75,6 +75,12 @@ fn make(kind: Kind, name: &Name, language: Language, folder: &Path) -> Result<()
     for dir in [TEMPLATES.get_dir(format!("any/{lang}")), Some(template)] {
         let dir = dir.with_context(|| format!("there is no template in {lang}"))?;
         write(dir, dir.path(), &part, name)?;
+    }
+    // What is the same in all languages.
+    for file in TEMPLATES.get_dir(&kind).into_iter().flat_map(Dir::files) {
+        let to = part.join(file.path().file_name().unwrap_or_default());
+        let text = file.contents_utf8().context("a template is no text")?;
+        kit::put(&to, filled(text, name).as_bytes())?;
     }
     kit::write(&part, language)?;
     fs::rename(&part, folder).with_context(|| folder.display().to_string())

@@ -84,6 +84,8 @@ macro_rules! remote {
     }};
 }
 
+pub(crate) use remote;
+
 /// Does a backend fit, and which of its models do?
 fn fitting(
     found: (tensors::BackendInfo, Vec<tensors::ModelInfo>),
@@ -176,7 +178,8 @@ impl accelerators::Host for State {
     }
 }
 
-async fn open(
+/// Opens a model of an accelerator.
+pub(crate) async fn open(
     kept: &Arc<Kept>,
     name: &str,
     options: &tensors::ModelOptions,
@@ -189,6 +192,28 @@ async fn open(
             Ok(opened.map(|resource| Remote {
                 kept: owner,
                 life: live.life,
+                resource,
+            }))
+        })
+    })
+    .await
+}
+
+/// Begins an answer of an open model.
+pub(crate) async fn generate(
+    model: &Remote,
+    prompt: tensors::Prompt,
+    sampling: tensors::Sampling,
+) -> Result<Remote, Error> {
+    let (owner, life, target) = (model.kept.clone(), model.life, model.resource);
+    let kept = owner.clone();
+    kept.call(Some(life), Limit::Opening, move |live| {
+        Box::pin(async move {
+            let model = live.world.evenhand_plugin_backend().model();
+            let begun = model.call_generate(&mut live.store, target, &prompt, &sampling);
+            Ok(begun.await?.map(|resource| Remote {
+                kept: owner,
+                life,
                 resource,
             }))
         })
@@ -242,20 +267,7 @@ impl accelerators::HostModel for State {
             Err(error) => return Ok(Err(error)),
         };
         let remote = &self.table.get(&model)?.remote;
-        let (owner, life, target) = (remote.kept.clone(), remote.life, remote.resource);
-        let kept = owner.clone();
-        let begun = kept.call(Some(life), Limit::Opening, move |live| {
-            Box::pin(async move {
-                let model = live.world.evenhand_plugin_backend().model();
-                let begun = model.call_generate(&mut live.store, target, &prompt, &sampling);
-                Ok(begun.await?.map(|resource| Remote {
-                    kept: owner,
-                    life,
-                    resource,
-                }))
-            })
-        });
-        let begun = begun.await;
+        let begun = generate(remote, prompt, sampling).await;
         match self.hear(begun) {
             Ok(remote) => Ok(Ok(self.table.push(RemoteGeneration(remote, opened))?)),
             Err(error) => Ok(Err(error)),

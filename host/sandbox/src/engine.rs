@@ -16,6 +16,7 @@ use crate::pool::Pool;
 use crate::slice::Guests;
 use crate::state::State;
 use crate::tool_host::Notes;
+use crate::vendor::Vendor;
 use crate::witness::{Nobody, Told, Witness};
 
 /// Calls at a time, over all plugins: more would wait for a core anyway.
@@ -46,6 +47,7 @@ pub struct Sandbox {
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) notes: Notes,
     pub(crate) store: Option<Store>,
+    pub(crate) vendor: Option<Arc<dyn Vendor>>,
 }
 
 /// An engine, and what it links components to.
@@ -117,6 +119,7 @@ impl Sandbox {
             compiler: Arc::new(compiler),
             notes: Notes::default(),
             store: None,
+            vendor: None,
         })
     }
 }
@@ -133,6 +136,13 @@ impl Sandbox {
     #[must_use]
     pub fn with_store(mut self, store: Option<Store>) -> Self {
         self.store = store;
+        self
+    }
+
+    /// The same sandbox, whose plugins from now on reach this vendor in place of the network: for tests of components.
+    #[must_use]
+    pub fn with_vendor(mut self, vendor: Arc<dyn Vendor>) -> Self {
+        self.vendor = Some(vendor);
         self
     }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod backend;
 mod bindings;
 mod body;
 mod broker;
@@ -40,10 +41,12 @@ mod state;
 mod tool_host;
 mod tools;
 mod traffic;
+mod vendor;
 mod wasi;
 mod weights;
 mod witness;
 
+pub use backend::{About, Backend, Generation, Model, Offer, Step};
 pub use body::Body;
 pub use compile::{Cache, Compiler, Replaced, compile_from_stdin, read_component};
 pub use contract::contracts;
@@ -58,4 +61,5 @@ pub use plugin::{Kind, Plugin};
 pub use slice::{Guests, give_way};
 pub use sql::DatabaseUrls;
 pub use tools::{Behind, Link, no_person};
+pub use vendor::Vendor;
 pub use witness::Witness;

@@ -128,7 +128,8 @@ impl Sandbox {
             name: entry.name.clone(),
             config: serde_json::to_string(&entry.config)
                 .context("the plugin's config is not JSON")?,
-            egress: Egress::new(grant, &entry.limits, secrets, told, self.io.clone())?,
+            egress: Egress::new(grant, &entry.limits, secrets, told, self.io.clone())?
+                .with_vendor(self.vendor.clone()),
             weights: grant.weights.clone(),
             accelerators: grant.accelerators.clone(),
             broker: self.broker.clone(),

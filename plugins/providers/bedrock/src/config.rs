@@ -212,9 +212,10 @@ impl Config {
     }
 }
 
-/// The path of an operation. Ids have `:`, ARNs `/`: both encoded, since AWS signs the segment encoded.
+/// The path of an operation. Ids have `:`, ARNs `/`: both encoded, since AWS signs the segment encoded. The host sends nothing that
+/// climbs, encoded or not.
 fn path(model: &str, operation: &str) -> Result<String, Error> {
-    if matches!(model, "" | "." | "..") {
+    if model.is_empty() || model.split('/').any(|step| matches!(step, "." | "..")) {
         return Err(Error::not_found(format!("there is no model `{model}`")).at("model"));
     }
     let model = utf8_percent_encode(model, ENCODED);
