@@ -65,7 +65,7 @@ async fn load(
         "[[plugin]]\nname = \"{kind}\"\nsource = \"x.wasm\"\n{text}\n[store]\nurl = \"sqlite://x\"\n"
     );
     if kind != "accelerator" {
-        config += "[[plugin]]\nname = \"whole\"\nsource = \"x.wasm\"\n";
+        config += "[[plugin]]\nname = \"whole\"\nsource = \"x.wasm\"\ngrant = { keep = true }\n";
     }
     let mut entry = Config::parse(&config).unwrap().plugins.remove(0);
     if kind == "accelerator" {
