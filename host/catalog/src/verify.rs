@@ -46,13 +46,6 @@ pub(crate) fn verify(
             signer,
         });
     };
-    if manifest.contract != manifest::CONTRACT {
-        bail!(
-            "it was built for the contract {}, and this evenhand speaks {}: get the component for that, or another evenhand",
-            manifest.contract,
-            manifest::CONTRACT
-        );
-    }
     let config = serde_json::to_value(&entry.config).context("config is not JSON")?;
     if let Err(error) = manifest.check_config(&config) {
         bail!(error);
