@@ -314,13 +314,14 @@ impl Catalog {
         if let Some(error) = &brought.error {
             bail!("nothing changes: {error}");
         }
+        let meant = brought.kept.clone();
         let all = BTreeMap::from([(name.to_owned(), brought)]);
         self.publish(wanted, all, &before, who).await;
-        let status = self.now().status_of(name);
-        let status = status.with_context(|| format!("{name:?} was removed meanwhile"))?;
-        match &status.error {
-            Some(error) => bail!("{error}"),
-            None => Ok(status),
+        let now = self.now();
+        match (now.status_of(name), now.errors.get(name)) {
+            (_, Some(error)) => bail!("{error}"),
+            (Some(status), None) if now.kept.get(name) == Some(&meant) => Ok(status),
+            _ => bail!("another change of {name:?} came first: look at it, and try again"),
         }
     }
 
