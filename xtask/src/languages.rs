@@ -12,7 +12,10 @@ use crate::{node, plugins, root, run};
 
 /// What a publisher's own tests are called by, for each language.
 const TESTS: [(&str, &[&str]); 3] = [
-    ("python", &["python3", "-m", "unittest", "discover", "tests"]),
+    (
+        "python",
+        &["python3", "-m", "unittest", "discover", "tests"],
+    ),
     ("javascript", &["node", "--test"]),
     ("c", &["sh", "tests/run.sh"]),
 ];

@@ -52,8 +52,8 @@ pub(crate) fn build(folder: &Path) -> Result<PathBuf> {
             from.display()
         )
     })?;
-    let component = manifest::embed(component, &project.plugin)
-        .with_context(|| from.display().to_string())?;
+    let component =
+        manifest::embed(component, &project.plugin).with_context(|| from.display().to_string())?;
     let part = folder.join(format!(".{plugin}.wasm.part"));
     fs::write(&part, component).with_context(|| part.display().to_string())?;
     fs::rename(&part, &to).with_context(|| to.display().to_string())?;

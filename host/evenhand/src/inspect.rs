@@ -200,7 +200,11 @@ fn say(manifest: &Manifest) {
         println!("  it needs nothing to be granted");
     }
     for ask in asks {
-        println!("  it needs to {}: {}", plain(&ask.what.to_string()), plain(&ask.why));
+        println!(
+            "  it needs to {}: {}",
+            plain(&ask.what.to_string()),
+            plain(&ask.why)
+        );
     }
     if let Some(schema) = &manifest.config {
         println!("  its config: {}", plain(&schema.to_string()));

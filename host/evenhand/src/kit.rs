@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
-use wit_bindgen_core::wit_parser::Resolve;
 use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
 
 static WIT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
 static SDK: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust");
