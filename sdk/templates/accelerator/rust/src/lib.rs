@@ -114,7 +114,10 @@ mod tests {
             name: "in".into(),
             dtype: Dtype::Fp32,
             shape,
-            data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            data: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
         }
     }
 

@@ -39,15 +39,24 @@ fn left_out(request: &GenerateRequest) -> Warnings {
         ("sampling.top-p", sampling.top_p.is_some()),
         ("sampling.top-k", sampling.top_k.is_some()),
         ("sampling.seed", sampling.seed.is_some()),
-        ("sampling.frequency-penalty", sampling.frequency_penalty.is_some()),
-        ("sampling.presence-penalty", sampling.presence_penalty.is_some()),
+        (
+            "sampling.frequency-penalty",
+            sampling.frequency_penalty.is_some(),
+        ),
+        (
+            "sampling.presence-penalty",
+            sampling.presence_penalty.is_some(),
+        ),
         ("sampling.stop", !sampling.stop.is_empty()),
         ("sampling.logprobs", sampling.logprobs.is_some()),
         ("tool-choice", request.tool_choice.is_some()),
         ("parallel-tool-calls", request.parallel_tool_calls.is_some()),
         ("reasoning", request.reasoning.is_some()),
         ("verbosity", request.verbosity.is_some()),
-        ("modalities", request.modalities.iter().any(|it| it != "text")),
+        (
+            "modalities",
+            request.modalities.iter().any(|it| it != "text"),
+        ),
         ("service-tier", request.service_tier.is_some()),
         ("user", request.user.is_some()),
         ("metadata", !request.metadata.is_empty()),
@@ -150,7 +159,10 @@ mod tests {
     fn an_answer_is_read_as_it_comes() {
         let mut answer = Answer::new("acme-1".into(), Warnings::default());
         assert_eq!(read(&mut answer, r#"{"text": "Hel"}"#).len(), 3);
-        assert_eq!(read(&mut answer, r#"{"text": "lo"}"#), [Event::text(0, "lo")]);
+        assert_eq!(
+            read(&mut answer, r#"{"text": "lo"}"#),
+            [Event::text(0, "lo")]
+        );
         assert!(answer.end().is_err(), "it ended mid-stream");
         let last = read(&mut answer, r#"{"done": "end", "in": 1, "out": 2}"#);
         assert_eq!(last.last(), Some(&Event::finished(FinishReason::Stop)));
