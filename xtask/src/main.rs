@@ -209,6 +209,16 @@ fn is_there(program: &str) -> bool {
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.env("EVENHAND_COMPONENTS", root().join("target/plugins"));
+    // What the cargo that started us says of xtask: build scripts that look at it would run again, and wasmtime's neighbours with them.
+    for (name, _) in std::env::vars_os() {
+        let is_of_xtask = |start| name.to_string_lossy().starts_with(start);
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .into_iter()
+            .any(is_of_xtask)
+        {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 

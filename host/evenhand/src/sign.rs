@@ -29,10 +29,15 @@ pub(crate) async fn sign(what: &str, key: &Path) -> Result<ExitCode> {
 fn file(component: &Path, key: &SigningKey) -> Result<ExitCode> {
     let shown = component.display();
     let bytes = fs::read(component).with_context(|| format!("{shown} can't be read"))?;
-    let about = manifest::read(&bytes).with_context(|| shown.to_string())?;
+    // Anything may be signed, such as an archive; of a component it is told what it is.
+    let about = match bytes.starts_with(b"\0asm") {
+        true => Some(manifest::read(&bytes).with_context(|| shown.to_string())?),
+        false => None,
+    };
     match about {
-        Some(about) => eprintln!("{shown} is {} {}", about.name, about.version),
-        None => eprintln!(
+        None => {}
+        Some(Some(about)) => eprintln!("{shown} is {} {}", about.name, about.version),
+        Some(None) => eprintln!(
             "{shown} has no manifest: nobody can be trusted for its name, so no host with a trust list loads it (`evenhand build` puts one in)"
         ),
     }

@@ -88,6 +88,8 @@ impl Sandbox {
     /// # Errors
     /// A machine that wasmtime can't run on.
     pub fn new(io: Handle, guests: Guests, compiler: Compiler) -> anyhow::Result<Self> {
+        // Requests of components are encrypted by this; where whoever runs us has chosen another, that stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(CALLS)
             .total_core_instances(CALLS * MODULES)

@@ -6,7 +6,6 @@ use sandbox::{Compiler, Guests, Sandbox};
 
 /// What comes of a component.
 fn report(component: &str, manifest: Option<&str>) -> Report {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let io = tokio::runtime::Runtime::new().unwrap();
     let guests = Guests {
         fast: io.handle().clone(),

@@ -21,8 +21,6 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        // As the binary does; an error says that it is there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = |begin: fn()| {
             Builder::new_multi_thread()
                 .worker_threads(2)

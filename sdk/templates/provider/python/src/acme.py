@@ -21,6 +21,11 @@ def body(model, turns, limit):
     return json.dumps({"model": model, "turns": turns, "limit": limit}).encode()
 
 
+def is_count(value):
+    """A number of tokens, or none."""
+    return value is None or (type(value) is int and 0 <= value < 2**64)
+
+
 class Answer:
     """Reads an answer's bytes as they come: texts, and at the end a dict with `done`."""
 
@@ -39,9 +44,17 @@ class Answer:
             said = json.loads(data)
         except ValueError:
             raise Broken("an event of acme's answer is no JSON") from None
+        # Whatever a vendor says, a call ends with an answer or an error that names it.
+        if not isinstance(said, dict):
+            raise Broken("an event of acme's answer is no object")
         if "done" in said:
             self.finished = True
+            tokens = (said.get("in"), said.get("out"))
+            if not isinstance(said["done"], str) or not all(map(is_count, tokens)):
+                raise Broken("the end of acme's answer is not what it should be")
             return said
+        if not isinstance(said.get("text"), str):
+            raise Broken("an event of acme's answer has no text")
         return said["text"]
 
     def end(self):
