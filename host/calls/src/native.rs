@@ -84,6 +84,12 @@ struct Watched {
 }
 
 impl Watched {
+    fn broke_off(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.broke_off = true;
+        }
+    }
+
     fn status(&mut self, status: u16) {
         if let Some(record) = &mut self.record {
             record.status = status;
@@ -104,30 +110,33 @@ type Bytestream = futures::stream::BoxStream<'static, Result<Bytes, Error>>;
 /// A stream. One that breaks off ends with the dialect's own error: an event that is not complete never reaches the client.
 fn spliced(mut body: Bytestream, mut watched: Watched, plugin: String) -> Bytestream {
     stream! {
-        let tap = &mut watched.tap;
         while let Some(piece) = body.next().await {
             match piece {
                 Ok(bytes) => {
-                    let bytes = tap.push(bytes);
+                    let bytes = watched.tap.push(bytes);
                     if !bytes.is_empty() {
                         yield Ok(bytes);
                     }
                 }
-                Err(_) if tap.ended() => break,
+                Err(_) if watched.tap.ended() => break,
                 Err(error) => {
-                    yield Ok(tap.fail(&error.of(&plugin)).into());
+                    let said = watched.tap.fail(&error.of(&plugin)).into();
+                    watched.broke_off();
+                    yield Ok(said);
                     return;
                 }
             }
         }
-        let rest = tap.finish();
-        if tap.ended() {
+        let rest = watched.tap.finish();
+        if watched.tap.ended() {
             if !rest.is_empty() {
                 yield Ok(rest);
             }
         } else {
             let error = Error::new(ErrorCode::Upstream, "the vendor's stream was cut off; send the request again");
-            yield Ok(tap.fail(&error.of(&plugin)).into());
+            let said = watched.tap.fail(&error.of(&plugin)).into();
+            watched.broke_off();
+            yield Ok(said);
         }
     }
     .boxed()
@@ -135,6 +144,12 @@ fn spliced(mut body: Bytestream, mut watched: Watched, plugin: String) -> Bytest
 
 /// A body in one piece. One that breaks off breaks the client's connection off too.
 fn whole(body: Bytestream, mut watched: Watched) -> Bytestream {
-    body.map(move |piece| piece.map(|bytes| watched.tap.push(bytes)))
-        .boxed()
+    body.map(move |piece| match piece {
+        Ok(bytes) => Ok(watched.tap.push(bytes)),
+        Err(error) => {
+            watched.broke_off();
+            Err(error)
+        }
+    })
+    .boxed()
 }

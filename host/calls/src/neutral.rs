@@ -335,6 +335,9 @@ fn encoded(
                 Ok(out) if out.is_empty() => {}
                 Ok(out) => yield Ok(out.into()),
                 Err(error) => {
+                    if let Some(record) = &mut record {
+                        record.broke_off = true;
+                    }
                     yield Err(error);
                     return;
                 }

@@ -1,10 +1,12 @@
 //! From an entry of the configuration to the revision that serves it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use audit::Who;
 use sandbox::Kind;
+use tokio::time::timeout;
 use types::config::{Canary as Trial, Plugin, Source};
 
 use crate::canary::Canary;
@@ -16,6 +18,9 @@ use crate::revision::{Loaded, Parts, Revision};
 use crate::settings::Wanted;
 use crate::snapshot::Snapshot;
 use crate::verify::verify;
+
+/// How long a reload waits for a component.
+const FETCH: Duration = Duration::from_secs(60);
 
 /// What an entry comes to.
 pub(crate) struct Brought {
@@ -156,7 +161,14 @@ impl Catalog {
             };
         }
         let source = wanted.file.told(&entry.source);
-        let fetched = fetch(&entry.source, wanted.file.folder(), self.builtin).await?;
+        let fetched = fetch(&entry.source, wanted.file.folder(), self.builtin);
+        let fetched = match wish.anew {
+            true => fetched.await?,
+            // A registry that trickles must not hold up a reload, nor what waits for it.
+            false => timeout(FETCH, fetched)
+                .await
+                .with_context(|| format!("{source} did not come within {FETCH:?}"))??,
+        };
         if !wish.anew && kept.refused.as_ref() == Some(&fetched.digest) {
             return self.served(wish, kept).await;
         }
@@ -181,9 +193,15 @@ impl Catalog {
         };
         let on_trial = kept.canary.map(|(number, _)| number);
         let line = self.history.of(&entry.name).await?;
+        let of_it = |row: &&Recorded| row.about.source == *reference;
+        // What the tag gave was taken back: whatever it gives by now was not asked for.
+        let is_refused = |row: &Recorded| Some(&row.digest) == kept.refused.as_ref();
+        if line.iter().filter(of_it).any(is_refused) {
+            return Ok(line.into_iter().find(|row| row.number == number));
+        }
         Ok(line.into_iter().find(|row| {
             let may_serve = row.number == number || Some(row.number) == on_trial;
-            may_serve && row.about.source == *reference
+            may_serve && of_it(&row)
         }))
     }
 
@@ -191,7 +209,7 @@ impl Catalog {
     async fn served(&self, wish: &Wish<'_>, kept: &Kept) -> anyhow::Result<Arc<Revision>> {
         let name = &wish.entry.name;
         match wish.before.revisions.get(name) {
-            Some(old) if wish.wanted.trust == wish.before.trust => Ok(old.clone()),
+            Some(old) if old.trust == wish.wanted.trust => Ok(old.clone()),
             _ => {
                 let number = kept.serving.context("there is none")?;
                 let row = self.history.revision(name, number).await?;
@@ -235,7 +253,11 @@ impl Catalog {
             signer,
         );
         let may_load = verified.is_ok();
-        let begun = self.history.begin(name, &fetched, &about, may_load).await;
+        let kept = wish.wanted.kept.get(name).cloned().unwrap_or_default();
+        let begun = self
+            .history
+            .begin(name, &fetched, &about, may_load, kept.numbers())
+            .await;
         let (number, stage) = begun?;
         // What serves goes on serving while it is loaded anew, for another grant.
         let record = match stage {
@@ -255,6 +277,7 @@ impl Catalog {
                 about,
                 manifest,
                 parts,
+                trust: wish.wanted.trust.clone(),
                 judge: self.judge.clone(),
             }))),
             Err(error) => {
@@ -304,15 +327,16 @@ fn ready(
     is_it: impl Fn(&Revision) -> bool,
 ) -> Option<Arc<Revision>> {
     let (before, name) = (wish.before, &wish.entry.name);
-    if wish.wanted.trust != before.trust {
-        return None;
-    }
     let canary = before.canaries.get(name).map(|canary| &canary.revision);
     let loaded = before.revisions.get(name).into_iter().chain(canary);
     let mut loaded = loaded.chain(before.standby.get(name));
     let wanted = &wish.entry.digest;
     let fits = |old: &&Arc<Revision>| {
-        is_it(old) && parts.makes(old) && wanted.as_ref().is_none_or(|d| *d == old.digest)
+        let is_trusted = old.trust == wish.wanted.trust;
+        is_trusted
+            && is_it(old)
+            && parts.makes(old)
+            && wanted.as_ref().is_none_or(|d| *d == old.digest)
     };
     loaded.find(fits).cloned()
 }
@@ -321,14 +345,13 @@ fn ready(
 fn standby(wish: &Wish<'_>, kept: &Kept, serving: Option<&Arc<Revision>>) -> Option<Arc<Revision>> {
     let (before, name) = (wish.before, &wish.entry.name);
     let serving = serving?;
-    if wish.wanted.trust != before.trust {
-        return None;
-    }
     let old = before.revisions.get(name).into_iter();
     let mut both = old.chain(before.standby.get(name));
     let fits = |old: &&Arc<Revision>| {
         Some(old.number) == kept.previous
+            && old.trust == wish.wanted.trust
             && serving.parts.makes(old)
+            && wish.entry.digest.as_ref().is_none_or(|wanted| *wanted == old.digest)
             // An instance that is kept holds its weights in memory.
             && old.plugin.kind() != Kind::Accelerator
     };

@@ -12,8 +12,8 @@ use crate::revision::Revision;
 /// So many errors are no accident.
 const ERRORS: u64 = 3;
 
-/// The one-sided 99 % quantile of the normal distribution: of a hundred good revisions, one is taken back by chance at each look.
-const CERTAIN: f64 = 2.326;
+/// A quantile of the normal distribution: a difference that chance makes in one of two thousand looks. There are many looks.
+const CERTAIN: f64 = 3.29;
 
 /// What came of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -133,8 +133,9 @@ pub(crate) enum Verdict {
 fn verdict(new: Counts, old: Counts, promote_after: Option<u64>) -> Verdict {
     let worse = new.errors >= ERRORS
         && new.rate() > old.rate()
+        // Without calls of the other nobody knows whether the vendor is down.
         && match old.calls {
-            0 => new.rate() > 0.5,
+            0 => false,
             _ => {
                 let (n, m) = (new.calls as f64, old.calls as f64);
                 let both = (new.errors + old.errors) as f64 / (n + m);
@@ -173,7 +174,8 @@ mod tests {
     fn a_worse_revision_is_taken_back_and_an_equal_one_is_not() {
         assert!(is_taken_back(counts(3, 3), counts(0, 27)));
         assert!(is_taken_back(counts(10, 20), counts(10, 180)));
-        assert!(is_taken_back(counts(3, 4), counts(0, 0)));
+        assert!(is_taken_back(counts(8, 8), counts(0, 4)));
+        assert!(!is_taken_back(counts(8, 8), counts(0, 0)));
         // A vendor that is down fails both.
         assert!(!is_taken_back(counts(20, 20), counts(180, 180)));
         assert!(!is_taken_back(counts(10, 100), counts(95, 900)));

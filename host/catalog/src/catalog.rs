@@ -13,7 +13,7 @@ use crate::fetch::Builtin;
 use crate::history::{History, Recorded, Stage};
 use crate::settings::{self, Wanted, keep_addresses};
 use crate::snapshot::Snapshot;
-use crate::{drain, recorded};
+use crate::{drain, kept, recorded};
 
 /// The plugins of a configuration file, and what operators changed of them.
 pub struct Catalog {
@@ -51,7 +51,16 @@ impl Catalog {
             None => Store::in_memory().await?,
         });
         let kept = history.open().await?;
-        let wanted = settings::read(&file, &kept).await?;
+        let (wanted, kept) = match settings::read(&file, &kept).await {
+            Ok(wanted) => (wanted, kept),
+            Err(error) => {
+                // The file alone must be able to start a host.
+                let alone = kept::of_the_file(kept);
+                let wanted = settings::read(&file, &alone).await?;
+                tracing::error!("what was changed by the API is left out: {error:#}");
+                (wanted, alone)
+            }
+        };
         let nothing = Snapshot {
             config: wanted.config.clone(),
             keys: Vec::new(),
@@ -77,7 +86,8 @@ impl Catalog {
             swapping: Mutex::new(()),
             judge: Arc::new(Notify::new()),
         };
-        catalog.bring_all(wanted, Who::File).await;
+        let nothing = catalog.current.load_full();
+        catalog.bring_all(wanted, nothing, Who::File).await;
         Ok(catalog)
     }
 
@@ -128,7 +138,7 @@ impl Catalog {
         if left != before.keys {
             self.rewrite(|now| now.keys = left).await;
         }
-        self.bring_all(wanted, who).await;
+        self.bring_all(wanted, before, who).await;
     }
 
     /// The files whose change matters: the configuration, components, keys, secrets.
@@ -143,15 +153,29 @@ impl Catalog {
         self.current.store(Arc::new(next));
     }
 
-    /// A revision for each entry: the one before where nothing changed or the change is broken.
-    async fn bring_all(&self, wanted: Wanted, who: Who) {
-        let before = self.current.load_full();
+    /// A revision for each entry: the one before where nothing changed or the change is broken. `before`: what `wanted` was made over.
+    async fn bring_all(&self, mut wanted: Wanted, mut before: Arc<Snapshot>, who: Who) {
+        while self.bring_over(&wanted, &before, who).await {
+            // Somebody rolled back meanwhile: what they did stands, under the configuration that is wanted now.
+            before = self.current.load_full();
+            match wanted.over(&before) {
+                Ok(again) => wanted = again,
+                Err(error) => {
+                    tracing::error!("the configuration contradicts a change by the API: {error:#}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Brings all, and says whether somebody else changed a plugin meanwhile, which then stays as it is.
+    async fn bring_over(&self, wanted: &Wanted, before: &Arc<Snapshot>, who: Who) -> bool {
         let mut all = BTreeMap::new();
         for entry in &wanted.config.plugins {
             let wish = Wish {
                 entry,
-                wanted: &wanted,
-                before: &before,
+                wanted,
+                before,
                 who,
                 anew: false,
                 trial: None,
@@ -159,18 +183,18 @@ impl Catalog {
             let brought = self.bring(wish).await;
             all.insert(entry.name.clone(), brought);
         }
-        self.publish(wanted, all, &before, who).await;
+        self.publish(wanted.clone(), all, before, who).await
     }
 
-    /// Makes what was brought serve, beside what serves already. Plugins that changed since `before` stay as they are by now.
-    /// Returns the errors of those that don't serve as they should.
+    /// Makes what was brought serve, beside what serves already. Plugins that changed since `before` stay as they are by now; says
+    /// whether there are any.
     pub(crate) async fn publish(
         &self,
         wanted: Wanted,
         mut brought: BTreeMap<String, Brought>,
         before: &Arc<Snapshot>,
         who: Who,
-    ) {
+    ) -> bool {
         let _swap = self.swapping.lock().await;
         let now = self.current.load_full();
         let mut next = Snapshot {
@@ -179,13 +203,12 @@ impl Catalog {
             admin_token: wanted.admin_token,
             file: wanted.file,
             trust: wanted.trust,
-            config_error: None,
+            config_error: wanted.config_error,
             ..(*now).clone()
         };
-        if before.kept != now.kept {
-            // Somebody rolled back in the meantime.
-            brought.retain(|name, _| before.kept.get(name) == now.kept.get(name));
-        }
+        let many = brought.len();
+        brought.retain(|name, _| before.kept.get(name) == now.kept.get(name));
+        let was_changed = brought.len() < many;
         let names: BTreeSet<&String> = next.config.plugins.iter().map(|p| &p.name).collect();
         let gone: Vec<String> = now
             .revisions
@@ -195,12 +218,18 @@ impl Catalog {
             .cloned()
             .collect();
         for name in gone {
-            self.remove_from(&mut next, &name).await;
+            if let Err(error) = self.remove_from(&mut next, &name).await {
+                tracing::error!(
+                    plugin = name,
+                    "it stays, since its end is not on record: {error:#}"
+                );
+            }
         }
         for (name, mine) in brought {
             self.put_into(&mut next, &now, name, mine).await;
         }
         self.replace(&now, next, who).await;
+        was_changed
     }
 
     /// Puts a plugin into what will serve, once that is on record.
@@ -219,6 +248,12 @@ impl Catalog {
             // What is not on record must not serve: after a restart it would be gone.
             let error = format!("the change is not on record, so that nothing changes: {error:#}");
             tracing::error!(plugin = name, "{error}");
+            if mine.serving.is_none() {
+                // What nobody may trust any more goes, on record or not.
+                next.revisions.remove(&name);
+                next.canaries.remove(&name);
+                next.standby.remove(&name);
+            }
             next.errors.insert(name, error);
             return;
         }
@@ -229,17 +264,19 @@ impl Catalog {
         set(&mut next.errors, &name, mine.error);
     }
 
-    async fn remove_from(&self, next: &mut Snapshot, name: &str) {
-        let served = next.revisions.remove(name);
-        let canary = next.canaries.remove(name).map(|canary| canary.revision);
-        let numbers: Vec<u64> = served.iter().chain(&canary).map(|r| r.number).collect();
-        if let Err(error) = self.history.forget(name, &numbers).await {
-            tracing::error!(plugin = name, "its end is not on record: {error:#}");
-        }
+    /// Takes a plugin out of what will serve, once that is on record.
+    pub(crate) async fn remove_from(&self, next: &mut Snapshot, name: &str) -> anyhow::Result<()> {
+        let canary = next.canaries.get(name).map(|canary| &canary.revision);
+        let served = next.revisions.get(name).into_iter().chain(canary);
+        let numbers: Vec<u64> = served.map(|revision| revision.number).collect();
+        self.history.forget(name, &numbers).await?;
+        next.revisions.remove(name);
+        next.canaries.remove(name);
         next.kept.remove(name);
         next.standby.remove(name);
         next.errors.remove(name);
         tracing::info!(plugin = name, "removed");
+        Ok(())
     }
 
     /// The swap: from here on calls go to what is in `next`. Called with `swapping` held.

@@ -128,7 +128,7 @@ impl Catalog {
             let ready = next
                 .standby
                 .get(name)
-                .filter(|ready| Some(ready.number) == to);
+                .filter(|ready| Some(ready.number) == to && ready.trust == now.trust);
             let (Some(ready), Some(serving)) = (ready.cloned(), next.revisions.get(name).cloned())
             else {
                 return Ok(None);
@@ -174,6 +174,10 @@ impl Catalog {
             bail!("no revision of {name:?} is on trial");
         };
         let new = canary.revision;
+        ensure!(
+            new.trust == now.trust,
+            "other keys are trusted than when it was verified: upgrade again"
+        );
         ensure!(
             number.is_none_or(|number| number == new.number),
             "another revision is on trial"
@@ -279,7 +283,14 @@ impl Catalog {
         existing(&mut all, name)?;
         all.remove(name);
         let wanted = Wanted::with(&before, &all)?;
-        self.publish(wanted, BTreeMap::new(), &before, who).await;
+        let _swap = self.swapping.lock().await;
+        let now = self.current.load_full();
+        let mut next = Snapshot {
+            config: wanted.config,
+            ..(*now).clone()
+        };
+        self.remove_from(&mut next, name).await?;
+        self.replace(&now, next, who).await;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use audit::Who;
 use manifest::Manifest;
 use registry::{Signature, Signer};
 use serde::{Deserialize, Serialize};
-use store::{RevisionRow, Step, Store};
+use store::{RevisionRow, Step, Store, Value};
 
 use crate::fetch::Fetched;
 use crate::kept::{AllKept, Kept};
@@ -175,7 +175,9 @@ impl History {
                 .collect();
             if !steps.is_empty() {
                 let store = &self.store;
-                store.plugin_change(&plugin, None, &steps, now()).await?;
+                store
+                    .plugin_change(&plugin, Value::Same, &steps, now())
+                    .await?;
             }
             all.insert(plugin, kept);
         }
@@ -215,13 +217,14 @@ impl History {
     }
 
     /// The revision of a component that came: its own, if it is in the line and came in the same way. Bytes that may not be loaded are
-    /// not kept.
+    /// not kept. `needed`: numbers that are not forgotten.
     pub(crate) async fn begin(
         &self,
         plugin: &str,
         fetched: &Fetched,
         about: &About,
         may_load: bool,
+        needed: [u64; 3],
     ) -> anyhow::Result<(u64, Stage)> {
         let store = &self.store;
         let same = |row: &Recorded| {
@@ -236,7 +239,7 @@ impl History {
                 let about = serde_json::to_string(about)?;
                 let word = Stage::Loading.word();
                 let number = store
-                    .revision_add(plugin, &fetched.digest, &about, word, now())
+                    .revision_add(plugin, &fetched.digest, &about, word, now(), needed)
                     .await?;
                 (number, Stage::Loading)
             }
@@ -258,16 +261,16 @@ impl History {
     ) -> anyhow::Result<()> {
         let steps = [step(number, stage, reason)];
         let store = &self.store;
-        Ok(store.plugin_change(plugin, None, &steps, now()).await?)
+        Ok(store
+            .plugin_change(plugin, Value::Same, &steps, now())
+            .await?)
     }
 
     /// Records that a revision serves no more and has no calls.
     pub(crate) async fn retire(&self, plugin: &str, number: u64) -> anyhow::Result<()> {
-        let draining = self.revision(plugin, number).await?;
-        match draining.state {
-            Stage::Draining => self.step(plugin, number, Stage::Retired, None).await,
-            _ => Ok(()),
-        }
+        let (from, to) = (Stage::Draining.word(), Stage::Retired.word());
+        let store = &self.store;
+        Ok(store.revision_from(plugin, number, from, to, now()).await?)
     }
 
     /// Records what is kept of a plugin from now on, and with it where its revisions stand: all of it, or nothing.
@@ -284,7 +287,7 @@ impl History {
             .collect();
         let store = &self.store;
         store
-            .plugin_change(plugin, Some(&value), &steps, now())
+            .plugin_change(plugin, Value::New(&value), &steps, now())
             .await?;
         Ok(())
     }
@@ -296,8 +299,10 @@ impl History {
             .map(|number| step(*number, Stage::Retired, None))
             .collect();
         let store = &self.store;
-        store.plugin_change(plugin, None, &steps, now()).await?;
-        Ok(store.plugin_delete(plugin).await?)
+        store
+            .plugin_change(plugin, Value::Gone, &steps, now())
+            .await?;
+        Ok(())
     }
 }
 

@@ -30,8 +30,31 @@ pub(crate) struct Kept {
     pub(crate) canary: Option<(u64, Canary)>,
 }
 
+impl Kept {
+    /// Revisions that serve or may serve again; 0: none.
+    pub(crate) fn numbers(&self) -> [u64; 3] {
+        let canary = self.canary.map(|(number, _)| number);
+        [self.serving, self.previous, canary].map(|number| number.unwrap_or(0))
+    }
+}
+
 /// What is kept, by plugin.
 pub(crate) type AllKept = BTreeMap<String, Kept>;
+
+/// What is kept, without the entries that operators added or changed.
+pub(crate) fn of_the_file(all: AllKept) -> AllKept {
+    let of_file = all.into_iter().filter(|(_, kept)| kept.base.is_some());
+    let plain = of_file.map(|(name, kept)| {
+        (
+            name,
+            Kept {
+                entry: None,
+                ..kept
+            },
+        )
+    });
+    plain.collect()
+}
 
 /// The entries of a configuration file as they stand there, by name.
 pub(crate) type Entries = BTreeMap<String, Value>;

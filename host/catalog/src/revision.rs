@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use manifest::Manifest;
+use registry::Trust;
 use sandbox::{Behind, Compiled, DatabaseUrls, Kind, Plugin, Sandbox, Secrets};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, Notify};
@@ -39,6 +40,8 @@ pub struct Revision {
     /// What it says of itself.
     pub manifest: Option<Manifest>,
     pub(crate) parts: Parts,
+    /// Whom operators trusted when it was verified.
+    pub(crate) trust: Option<Trust>,
     pub(crate) outcomes: Outcomes,
     models: Listing<ModelInfo>,
     tools: Listing<ToolInfo>,
@@ -123,6 +126,7 @@ pub(crate) struct Loaded {
     pub(crate) about: About,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) parts: Parts,
+    pub(crate) trust: Option<Trust>,
     pub(crate) judge: Arc<Notify>,
 }
 
@@ -135,6 +139,7 @@ impl From<Loaded> for Revision {
             about: loaded.about,
             manifest: loaded.manifest,
             parts: loaded.parts,
+            trust: loaded.trust,
             outcomes: Outcomes::new(loaded.judge),
             models: Mutex::default(),
             tools: Mutex::default(),

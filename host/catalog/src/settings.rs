@@ -46,22 +46,39 @@ pub(crate) struct Wanted {
     pub(crate) admin_token: Option<Zeroizing<String>>,
     /// `None`: anybody is trusted.
     pub(crate) trust: Option<Trust>,
+    /// Why the file, as it is by now, is not what is wanted.
+    pub(crate) config_error: Option<String>,
 }
 
 impl Wanted {
-    /// The same, with other things kept.
+    /// What serves, with other things kept.
     pub(crate) fn with(before: &Snapshot, kept: &AllKept) -> anyhow::Result<Self> {
-        let file = before.file.clone();
-        let (config, kept) = kept::merge(file.config.clone(), &file.entries, kept)?;
         let wanted = Self {
-            file,
-            config,
-            kept,
+            file: before.file.clone(),
+            config: before.config.clone(),
+            kept: AllKept::new(),
             keys: before.keys.clone(),
             admin_token: before.admin_token.clone(),
             trust: before.trust.clone(),
+            config_error: before.config_error.clone(),
         };
-        keep_addresses(wanted, before)
+        wanted.keeping(before, kept)
+    }
+
+    /// The same, with what is kept by now.
+    pub(crate) fn over(&self, now: &Snapshot) -> anyhow::Result<Self> {
+        self.clone().keeping(now, &now.kept)
+    }
+
+    fn keeping(self, now: &Snapshot, kept: &AllKept) -> anyhow::Result<Self> {
+        let file = &self.file;
+        let (config, kept) = kept::merge(file.config.clone(), &file.entries, kept)?;
+        let wanted = Self {
+            config,
+            kept,
+            ..self
+        };
+        keep_addresses(wanted, now)
     }
 }
 
@@ -130,6 +147,7 @@ pub(crate) async fn read(file: &Path, kept: &AllKept) -> anyhow::Result<Wanted> 
         keys,
         admin_token,
         trust,
+        config_error: None,
     })
 }
 

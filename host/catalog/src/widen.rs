@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use manifest::{Ask, Limit, Power, What};
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,22 @@ pub fn widen(
             What::Secret { name, attach, to } => {
                 let all = table(entry, "grant")?.entry("secrets").or_insert(json!({}));
                 let all = all.as_object_mut().context("grant.secrets is no table")?;
-                let source = secrets.get(name).or_else(|| all.get(name)).cloned();
+                let given = all.get(name);
+                let mut towards = to
+                    .iter()
+                    .map(serde_json::to_value)
+                    .collect::<Result<Vec<_>, _>>()?;
+                if let Some(given) = given {
+                    // Other revisions use it as it is.
+                    ensure!(
+                        given["as"] == serde_json::to_value(attach)?,
+                        "the secret {name:?} is granted in another way: change its entry"
+                    );
+                    let known = given["to"].as_array().cloned().unwrap_or_default();
+                    towards.retain(|origin| !known.contains(origin));
+                    towards.splice(0..0, known);
+                }
+                let source = secrets.get(name).or(given).cloned();
                 let mut secret = source.with_context(|| {
                     format!("the secret {name:?} has no source yet: say where its value comes from, such as {name}=env:VARIABLE")
                 })?;
@@ -33,7 +48,7 @@ pub fn widen(
                     .as_object_mut()
                     .with_context(|| format!("the source of the secret {name:?} is no table"))?;
                 fields.insert("as".into(), serde_json::to_value(attach)?);
-                fields.insert("to".into(), serde_json::to_value(to)?);
+                fields.insert("to".into(), Value::Array(towards));
                 all.insert(name.clone(), secret);
             }
             What::Limit { limit, at_least } => {

@@ -58,7 +58,7 @@ pub(crate) enum Task {
         /// The new revision gets this share of the calls first, such as 10%. It is taken back if more of them fail than of the others.
         #[arg(long, value_name = "SHARE")]
         canary: Option<String>,
-        /// It gets all calls after so many without a fault.
+        /// It gets all calls after so many, if no larger part of them failed.
         #[arg(long, value_name = "CALLS", requires = "canary")]
         promote_after: Option<u64>,
         #[command(flatten)]

@@ -36,7 +36,7 @@ pub(crate) async fn publish(
     match &key {
         Some(key) => {
             registry.sign(&pinned, key).await.with_context(|| {
-                format!("{pinned} is published, and not signed; `evenhand sign {pinned}` does it")
+                format!("{pinned} is published, and not signed; `evenhand sign {pinned} --key KEY` does it")
             })?;
             eprintln!("signed with the key {}", key.public().fingerprint());
         }

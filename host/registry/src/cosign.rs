@@ -11,7 +11,6 @@ use serde_json::json;
 
 use crate::access::Access;
 use crate::signature::{Payload, decode};
-use crate::transport::LARGEST_TEXT;
 use crate::{Reference, Registry, RegistryError, Signature, SigningKey, digest};
 
 /// The media type of a payload.
@@ -20,8 +19,11 @@ const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 /// The annotation of a payload's layer with the signature, in base64.
 const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
 
+/// Largest payload, in bytes: cosign's has some three hundred, and all are kept with the component.
+const LARGEST: u64 = 8 * 1024;
+
 /// Most signatures that are looked at.
-const MOST: usize = 64;
+const MOST: usize = 16;
 
 impl Registry {
     /// Signs the artifact that a pinned reference names, and puts the signature beside those that are there. What this key signed
@@ -86,9 +88,7 @@ impl Access<'_> {
             let Some(signature) = text.and_then(|text| decode(text.as_bytes())) else {
                 continue;
             };
-            let payload = self
-                .blob(layer, LARGEST_TEXT, "a signature's payload")
-                .await?;
+            let payload = self.blob(layer, LARGEST, "a signature's payload").await?;
             all.push(Signature::Image { payload, signature });
         }
         Ok(all)

@@ -61,7 +61,7 @@ fn open(granted: &Granted, name: String) -> Result<WeightsFile, Error> {
         Error::new(
             ErrorCode::Internal,
             format!(
-                "the weights {name:?} at {}: {e}; `cargo xtask models` fetches the default ones",
+                "the weights {name:?} at {}: {e}; `evenhand models` fetches the default ones",
                 path.display()
             ),
         )

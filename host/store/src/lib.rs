@@ -24,7 +24,7 @@ use url::Url;
 
 pub use agents::AgentRow;
 pub use leases::Lease;
-pub use plugins::{RevisionRow, Step};
+pub use plugins::{RevisionRow, Step, Value};
 pub use responses::{Kept, Progress, Work};
 pub use sessions::{Append, Appended, SessionRow, Writer};
 

@@ -28,6 +28,17 @@ pub struct RevisionRow {
     pub changed: i64,
 }
 
+/// What is kept of a plugin beside its revisions.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    /// What it was.
+    Same,
+    /// This JSON text.
+    New(&'a str),
+    /// Nothing any more.
+    Gone,
+}
+
 /// A revision's next state.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
@@ -68,7 +79,7 @@ impl Store {
             .map_err(failed)
     }
 
-    /// Begins a revision in this state, gives its number, and forgets those that are long gone, with their components.
+    /// Begins a revision in this state, gives its number, and forgets those that are long gone and not `needed`, with their components.
     ///
     /// # Errors
     /// The database's.
@@ -79,6 +90,7 @@ impl Store {
         about: &str,
         state: &str,
         now: i64,
+        needed: [u64; 3],
     ) -> Result<u64, Error> {
         let added = async {
             let mut change = self.pool.begin().await?;
@@ -96,10 +108,14 @@ impl Store {
             .await?;
             let number: i64 = row.try_get("number")?;
             let old = sqlx::query(
-                "delete from revisions where plugin = $1 and number <= $2 and state in ('retired', 'failed')",
+                "delete from revisions where plugin = $1 and number <= $2 and state in ('retired', 'failed')
+                 and number <> $3 and number <> $4 and number <> $5",
             )
             .bind(plugin)
             .bind(number - KEPT)
+            .bind(int(needed[0]))
+            .bind(int(needed[1]))
+            .bind(int(needed[2]))
             .execute(&mut *change)
             .await?;
             if old.rows_affected() > 0 {
@@ -122,24 +138,33 @@ impl Store {
     pub async fn plugin_change(
         &self,
         plugin: &str,
-        value: Option<&str>,
+        value: Value<'_>,
         steps: &[Step<'_>],
         now: i64,
     ) -> Result<(), Error> {
         let changed = async {
             let mut change = self.pool.begin().await?;
-            if let Some(value) = value {
-                sqlx::query(
-                    "insert into plugins (plugin, value) values ($1, $2)
-                     on conflict (plugin) do update set value = excluded.value",
-                )
-                .bind(plugin)
-                .bind(value)
-                .execute(&mut *change)
-                .await?;
+            match value {
+                Value::Same => {}
+                Value::New(value) => {
+                    sqlx::query(
+                        "insert into plugins (plugin, value) values ($1, $2)
+                         on conflict (plugin) do update set value = excluded.value",
+                    )
+                    .bind(plugin)
+                    .bind(value)
+                    .execute(&mut *change)
+                    .await?;
+                }
+                Value::Gone => {
+                    sqlx::query("delete from plugins where plugin = $1")
+                        .bind(plugin)
+                        .execute(&mut *change)
+                        .await?;
+                }
             }
             for step in steps {
-                sqlx::query(
+                let changed = sqlx::query(
                     "update revisions set state = $3, reason = $4, changed = $5
                      where plugin = $1 and number = $2",
                 )
@@ -150,10 +175,39 @@ impl Store {
                 .bind(now)
                 .execute(&mut *change)
                 .await?;
+                if changed.rows_affected() == 0 {
+                    return Err(sqlx::Error::RowNotFound);
+                }
             }
             change.commit().await
         };
         changed.await.map_err(failed)
+    }
+
+    /// Takes a revision from one state to another, if it is still in the one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revision_from(
+        &self,
+        plugin: &str,
+        number: u64,
+        from: &str,
+        to: &str,
+        now: i64,
+    ) -> Result<(), Error> {
+        let changed = sqlx::query(
+            "update revisions set state = $4, changed = $5
+             where plugin = $1 and number = $2 and state = $3",
+        )
+        .bind(plugin)
+        .bind(int(number))
+        .bind(from)
+        .bind(to)
+        .bind(now)
+        .execute(&self.pool)
+        .await;
+        changed.map(drop).map_err(failed)
     }
 
     /// What is kept of each plugin.
@@ -167,18 +221,6 @@ impl Store {
         let pair = |row: &AnyRow| Ok((row.try_get("plugin")?, row.try_get("value")?));
         rows.and_then(|rows| rows.iter().map(pair).collect())
             .map_err(failed)
-    }
-
-    /// Forgets what is kept of a plugin. Its revisions stay, as its history.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn plugin_delete(&self, plugin: &str) -> Result<(), Error> {
-        let gone = sqlx::query("delete from plugins where plugin = $1")
-            .bind(plugin)
-            .execute(&self.pool)
-            .await;
-        gone.map(drop).map_err(failed)
     }
 
     /// The revisions of a plugin, the newest first.

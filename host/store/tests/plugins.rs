@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-use store::{Step, Store};
+use store::{Step, Store, Value};
 use test_database::{Database, both};
 
 fn step(number: u64, state: &str) -> Step<'_> {
@@ -29,19 +29,26 @@ async fn a_change_is_whole(database: Database) {
             .unwrap();
         // Nobody gives other bytes to a digest.
         store.component_put(digest, b"others").await.unwrap();
-        let added = store.revision_add("a", digest, "{}", "loading", 7).await;
+        let added = store
+            .revision_add("a", digest, "{}", "loading", 7, [0; 3])
+            .await;
         assert_eq!(added.unwrap(), number);
     }
-    let other = store.revision_add("b", "d1", "{}", "loading", 7).await;
+    let other = store
+        .revision_add("b", "d1", "{}", "loading", 7, [0; 3])
+        .await;
     assert_eq!(other.unwrap(), 1, "each plugin counts for itself");
     let swap = [step(1, "draining"), step(2, "serving")];
-    let changed = store.plugin_change("a", Some("{\"serving\":2}"), &swap, 9);
+    let changed = store.plugin_change("a", Value::New("{\"serving\":2}"), &swap, 9);
     changed.await.unwrap();
     let failed = Step {
         reason: Some("why"),
         ..step(1, "failed")
     };
-    store.plugin_change("b", None, &[failed], 9).await.unwrap();
+    store
+        .plugin_change("b", Value::Same, &[failed], 9)
+        .await
+        .unwrap();
     // What is there is there for others, and after a restart.
     let again = Store::open(&database.url()).await.unwrap();
     assert_eq!(
@@ -57,7 +64,10 @@ async fn a_change_is_whole(database: Database) {
     assert_eq!(kept, [("a".to_owned(), "{\"serving\":2}".to_owned())]);
     assert_eq!(again.component("d1").await.unwrap().unwrap(), b"d1");
     assert_eq!(again.component("d9").await.unwrap(), None);
-    again.plugin_delete("a").await.unwrap();
+    again
+        .plugin_change("a", Value::Gone, &[], 10)
+        .await
+        .unwrap();
     assert!(again.plugins().await.unwrap().is_empty());
     assert_eq!(
         states(&again, "a").await.len(),
@@ -70,16 +80,37 @@ async fn old_revisions_are_forgotten_and_what_serves_is_not(database: Database) 
     let store = Store::open(&database.url()).await.unwrap();
     for number in 1..=40_u64 {
         let digest = format!("d{number}");
-        let added = store.revision_add("a", &digest, "{}", "loading", 0).await;
+        let added = store
+            .revision_add("a", &digest, "{}", "loading", 0, [2, 0, 0])
+            .await;
         assert_eq!(added.unwrap(), number);
         store.component_put(&digest, &[1; 100]).await.unwrap();
         let state = if number == 3 { "serving" } else { "retired" };
         let steps = [step(number, state)];
-        store.plugin_change("a", None, &steps, 0).await.unwrap();
+        store
+            .plugin_change("a", Value::Same, &steps, 0)
+            .await
+            .unwrap();
     }
     let line = states(&store, "a").await;
-    assert_eq!(line.len(), 21);
-    assert_eq!(line.last().unwrap(), &(3, "serving".to_owned()));
+    assert_eq!(line.len(), 22);
+    assert_eq!(
+        line.last().unwrap(),
+        &(2, "retired".to_owned()),
+        "it is needed"
+    );
+    assert_eq!(line[line.len() - 2], (3, "serving".to_owned()));
+    let gone = store.plugin_change("a", Value::Same, &[step(4, "serving")], 0);
+    assert!(gone.await.is_err(), "nothing is told that is not on record");
+    store
+        .revision_from("a", 3, "draining", "retired", 0)
+        .await
+        .unwrap();
+    assert_eq!(
+        states(&store, "a").await,
+        line,
+        "only from the state that is meant"
+    );
     assert!(store.component("d3").await.unwrap().is_some());
     assert!(store.component("d4").await.unwrap().is_none());
     assert!(store.component("d40").await.unwrap().is_some());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use manifest::{CONTRACT, Manifest, Project};
+use manifest::{Manifest, Project};
 use sandbox::{Kind, Sandbox};
 use store::Store;
 
@@ -152,10 +152,11 @@ async fn begin(
         }
     };
     report.add("manifest.present", "", Ok(()), begun.elapsed());
-    let contract = match manifest.contract == CONTRACT {
+    let taken = sandbox::contracts();
+    let contract = match taken.contains(&manifest.contract) {
         true => Ok(()),
         false => Err(Stop::failed(
-            format!("contract {CONTRACT}"),
+            format!("a contract of {taken:?}"),
             manifest.contract.to_string(),
         )),
     };

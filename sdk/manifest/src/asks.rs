@@ -358,12 +358,4 @@ impl Manifest {
         }
         all
     }
-
-    /// What it asks for that another version of it does not.
-    pub fn more_than(&self, other: &Self) -> Vec<Ask> {
-        let before = other.asks();
-        let mut asks = self.asks();
-        asks.retain(|ask| !before.iter().any(|old| old.what == ask.what));
-        asks
-    }
 }

@@ -14,7 +14,6 @@ use std::str::FromStr;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use types::config::matches;
 use url::Url;
 
 pub use asks::{Ask, Egress, Limit, LimitAsk, Power, PowerAsk, Secret, What};
@@ -118,7 +117,12 @@ impl Manifest {
         {
             return Err(format!("homepage {home:?} is no http or https URL"));
         }
-        let plain = |text: &str| !text.chars().any(char::is_control);
+        // Nor what makes a terminal show another order than there is: <https://www.unicode.org/reports/tr9/>.
+        let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let plain = |text: &str| !text.chars().any(|c| c.is_control() || turns(c));
+        if !self.homepage.as_deref().is_none_or(plain) {
+            return Err("homepage has control characters".into());
+        }
         if !self.description.as_deref().is_none_or(plain) {
             return Err("description has control characters: write one line".into());
         }
@@ -180,11 +184,6 @@ impl Name {
     /// Which of theirs.
     pub fn plugin(&self) -> &str {
         self.0.split_once('/').map_or("", |(_, plugin)| plugin)
-    }
-
-    /// Does it fit a rule: a name, or `publisher/*`?
-    pub fn fits(&self, rule: &str) -> bool {
-        matches(rule, &self.0)
     }
 }
 

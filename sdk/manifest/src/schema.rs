@@ -12,6 +12,9 @@ const SCHEMA: usize = 256 * 1024;
 /// Most parts of a schema, with each reference in the place of which it stands.
 const PARTS: u64 = 20_000;
 
+/// Deepest place of a schema, counted through references: who reads it goes down as often.
+const DEPTH: usize = 200;
+
 /// Most steps that checking may take: parts of the schema times bytes of what is checked.
 const STEPS: u64 = 200_000_000;
 
@@ -56,22 +59,26 @@ fn unfolded(schema: &Value) -> Result<u64, String> {
         root: &'s Value,
         at: &'s Value,
         known: &mut HashMap<&'s str, Option<u64>>,
+        depth: usize,
     ) -> Result<u64, String> {
+        if depth > DEPTH {
+            return Err(format!("the schema is nested more than {DEPTH} times"));
+        }
         let mut sum: u64 = 1;
         match at {
             Value::Array(all) => {
                 for one in all {
-                    sum = sum.saturating_add(count(root, one, known)?);
+                    sum = sum.saturating_add(count(root, one, known, depth + 1)?);
                 }
             }
             Value::Object(fields) => {
                 for (key, value) in fields {
                     let parts = match (key.as_str(), value) {
-                        ("$ref", Value::String(to)) => follow(root, to, known)?,
+                        ("$ref", Value::String(to)) => follow(root, to, known, depth + 1)?,
                         ("$dynamicRef" | "$recursiveRef", _) => {
                             return Err(format!("`{key}` is not followed here"));
                         }
-                        _ => count(root, value, known)?,
+                        _ => count(root, value, known, depth + 1)?,
                     };
                     sum = sum.saturating_add(parts);
                 }
@@ -87,6 +94,7 @@ fn unfolded(schema: &Value) -> Result<u64, String> {
         root: &'s Value,
         to: &'s str,
         known: &mut HashMap<&'s str, Option<u64>>,
+        depth: usize,
     ) -> Result<u64, String> {
         match known.get(to) {
             Some(Some(parts)) => return Ok(*parts),
@@ -96,11 +104,11 @@ fn unfolded(schema: &Value) -> Result<u64, String> {
         let place = to.strip_prefix('#').and_then(|place| root.pointer(place));
         let place = place.ok_or_else(|| format!("`{to}` is no place in the schema"))?;
         known.insert(to, None);
-        let parts = count(root, place, known)?;
+        let parts = count(root, place, known, depth)?;
         known.insert(to, Some(parts));
         Ok(parts)
     }
-    count(schema, schema, &mut HashMap::new())
+    count(schema, schema, &mut HashMap::new(), 0)
 }
 
 /// Where a value breaks a schema; `None`: nowhere.
@@ -122,4 +130,19 @@ pub fn faults(validator: &Validator, value: &Value) -> Option<String> {
         })
         .collect();
     (!faults.is_empty()).then(|| faults.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_references_is_no_way_down_the_stack() {
+        let hops: Vec<String> = (1..3000)
+            .map(|n| format!(r##"{{"$ref":"#/a/{n}"}}"##))
+            .collect();
+        let schema = format!(r#"{{"a":[{},{{}}]}}"#, hops.join(","));
+        let error = validator(&schema, 0).map(drop).unwrap_err();
+        assert!(error.contains("nested"), "{error}");
+    }
 }

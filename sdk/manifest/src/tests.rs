@@ -9,6 +9,7 @@ fn manifest() -> Value {
         "name": "acme/weather",
         "version": "1.2.0",
         "licence": "Apache-2.0 OR MIT",
+        "homepage": "https://acme.example/weather",
         "egress": [{"rule": "GET https://api.acme.example/v1/*", "why": "asks for the weather"}],
         "secret": [{"name": "api_key", "as": "bearer", "to": ["https://api.acme.example"], "why": "pays"}],
         "power": [{"power": "kv", "name": "places", "why": "remembers places"}, {"power": "elicit", "why": "asks which"}],
@@ -50,6 +51,12 @@ fn a_wrong_manifest_says_what_is_wrong() {
         ("/egress/0/rule", json!("GET *"), "egress rule"),
         ("/egress/0/why", json!(" "), "`why` is empty"),
         ("/egress/0/why", json!("\u{1b}[2Jx"), "control characters"),
+        ("/egress/0/why", json!("a\u{202e}b"), "control characters"),
+        (
+            "/homepage",
+            json!("https://a.example/\u{1b}[2J"),
+            "control characters",
+        ),
         ("/secret/0/name", json!("a\nb"), "control characters"),
         ("/secret/0/to", json!([]), "`to` is empty"),
         (
@@ -127,21 +134,6 @@ fn a_grant_is_laid_beside_what_is_asked() {
     assert_eq!(manifest.unmet(&other).len(), 5);
     let unasked = manifest.unasked(&other.grant);
     assert_eq!(unasked.len(), 4, "{unasked:?}");
-}
-
-#[test]
-fn versions_differ_in_what_they_ask() {
-    let old = parsed(&manifest()).unwrap();
-    let mut newer = manifest();
-    newer["egress"][0]["rule"] = json!("GET https://api.acme.example/v2/*");
-    newer["power"][0]["why"] = json!("in other words");
-    let new = parsed(&newer).unwrap();
-    let more: Vec<String> = new
-        .more_than(&old)
-        .iter()
-        .map(|ask| ask.what.to_string())
-        .collect();
-    assert_eq!(more, ["send GET https://api.acme.example/v2/*"]);
 }
 
 #[test]

@@ -324,6 +324,10 @@ impl Config {
                 || limits.connections == 0
                 || limits.deadline.is_zero()
                 || limits.idle.is_zero()
+                || limits.drain.is_zero()
+                || plugin
+                    .canary
+                    .is_some_and(|canary| canary.promote_after == Some(0))
             {
                 return Err(format!(
                     "plugin {name:?}: a limit of 0 would let nothing run"
