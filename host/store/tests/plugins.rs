@@ -100,7 +100,8 @@ async fn old_revisions_are_forgotten_and_what_serves_is_not(database: Database) 
         "it is needed"
     );
     assert_eq!(line[line.len() - 2], (3, "serving".to_owned()));
-    let gone = store.plugin_change("a", Value::Same, &[step(4, "serving")], 0);
+    let steps = [step(4, "serving")];
+    let gone = store.plugin_change("a", Value::Same, &steps, 0);
     assert!(gone.await.is_err(), "nothing is told that is not on record");
     store
         .revision_from("a", 3, "draining", "retired", 0)
