@@ -1,7 +1,7 @@
 //! Whether a component may be loaded under an entry: what it says of itself, who signed it, and which one is wanted.
 
 use anyhow::{Context, bail, ensure};
-use manifest::{Manifest, Name};
+use manifest::{Manifest, ManifestError, Name};
 use registry::{Signer, Trust};
 use types::config::Plugin;
 
@@ -30,7 +30,11 @@ pub(crate) fn verify(
         );
     }
     // Before anything that it says is looked at.
-    let manifest = manifest::read(&fetched.bytes);
+    let manifest = match manifest::read(&fetched.bytes) {
+        // Whoever compiles it says what is wrong with it.
+        Err(ManifestError::Component(_)) => Ok(None),
+        read => read,
+    };
     let signer = match trust {
         Some(trust) => {
             let name = manifest.as_ref().ok().and_then(Option::as_ref);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use catalog::{digest, read_config, resolve};
-use manifest::Manifest;
+use manifest::{Manifest, ManifestError};
 use sandbox::{Inspection, Kind, Sandbox};
 use types::config::{Grant, Plugin, Source};
 
@@ -110,6 +110,8 @@ pub(crate) async fn inspect(
     println!("  {size} bytes, SHA-256 {sum}");
     let manifest = match manifest::read(&bytes) {
         Ok(manifest) => manifest,
+        // What is no component is told of below.
+        Err(ManifestError::Component(_)) => None,
         Err(error) => {
             println!("WOULD NOT BE LOADED: {error}");
             return Ok(ExitCode::FAILURE);

@@ -29,10 +29,12 @@ pub fn read(component: &[u8]) -> Result<Option<Manifest>, ManifestError> {
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                if found.replace(section.data()).is_some() {
-                    return Err(ManifestError::Component("it has two manifests".into()));
-                }
+            Payload::CustomSection(section)
+                if depth == 0
+                    && section.name() == SECTION
+                    && found.replace(section.data()).is_some() =>
+            {
+                return Err(ManifestError::Meaning("there are two of it".into()));
             }
             _ => {}
         }
