@@ -194,10 +194,10 @@ def test_other_servers_get_what_they_take(odd, vendors, stream):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"api": "text"}, "at /api: \\"text\\" is not one of"),
+        ({"api": "text"}, 'at /api: "text" is not one of'),
         ({"api": "chat", "native": ["openai-responses"]}, 'needs api = \\"responses\\"'),
-        ({"leave_out": ["messages"]}, "at /leave_out/0: \\"messages\\" is not one of"),
-        ({"instructions": "last"}, "at /instructions: \\"last\\" is not one of"),
+        ({"leave_out": ["messages"]}, 'at /leave_out/0: "messages" is not one of'),
+        ({"instructions": "last"}, 'at /instructions: "last" is not one of'),
     ],
     ids=["api", "native", "leave_out", "instructions"],
 )
