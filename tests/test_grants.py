@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 import wasm as files
 from harness import Evenhand, Plugin, config, wasm
@@ -41,9 +42,13 @@ def running(tmp_path):
 def keeps(running: Evenhand) -> bool:
     work = lambda client: client.call_tool("notes.set", {"key": "a", "value": "b"})  # noqa: E731
     try:
-        return not talk(f"{running.url}/mcp", work).is_error
-    except Exception:  # the SDK's for what the plugin is refused
+        told = talk(f"{running.url}/mcp", work)
+    except MCPError as error:
+        told = error
+    if isinstance(told, MCPError) or told.is_error:
+        assert "grant" in str(told), told
         return False
+    return True
 
 
 def test_an_upgrade_that_asks_for_more_gets_it_when_an_operator_says_so(running, tmp_path):
